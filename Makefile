@@ -1,0 +1,38 @@
+# Two doors for a person on a fresh machine with Python 3.11 and make: `make demo` and `make test`.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: demo test lint types imports format lock bench clean
+
+demo: .venv/ready  ## a simulated month of a shop, in a dashboard
+	$(BIN)/mailhealth demo
+
+test: .venv/ready lint  ## everything that CI runs
+	$(BIN)/pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/ready  ## measures speed against public tools, writes benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks.run
+
+lock:  ## resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mailhealth needs Python 3.11 or later: set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	@echo "Installing Mailhealth and what it needs into .venv (about a minute, once)."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,211 @@
+"""Reads `mailhealth.toml`: where the store is, which sources to collect, through whom to send.
+
+Unknown keys are errors that say where they stand and which key was probably meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+ROW_KINDS = Literal["sent", "delivered", "delayed", "bounced", "opened", "clicked", "unsubscribed", "complained", "converted"]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is a sentence for the operator."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FilesSource(_Table):
+    """Mail in files: .eml, folders of them, Maildir, mbox; plain, .gz or .zst."""
+
+    type: Literal["files"]
+    path: Path
+
+
+class TableSource(_Table):
+    """Rows of sends, deliveries, opens, clicks, unsubscriptions or orders, in CSV or JSON Lines."""
+
+    type: Literal["table"]
+    path: Path
+    kind: ROW_KINDS | None = None  # None: the column named by columns["kind"] tells
+    format: Literal["csv", "jsonl"] | None = None  # None: by the file's name
+    columns: dict[str, str] = Field(default_factory=dict)  # our field -> their column
+    smtp_provider: str | None = None  # of rows that do not say
+    timezone: str = "UTC"  # of times without an offset
+
+
+class ImapSource(_Table):
+    """A mailbox, read over IMAP without changing anything in it."""
+
+    type: Literal["imap"]
+    host: str
+    port: int | None = None  # None: 993 with tls, else 143
+    tls: Literal["tls", "starttls", "none"] = "tls"
+    ca_file: Path | None = None  # further certificate authorities, PEM
+    user: str
+    password: SecretStr | None = None
+    password_env: str | None = None  # the environment variable that holds the password
+    folders: tuple[str, ...] = ("INBOX",)
+    idle: bool = True  # wait for news with IDLE where the server has it, else poll
+    poll_seconds: float = Field(default=60.0, gt=0)
+    max_message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+
+    def secret(self) -> str:
+        """The password. Raises ConfigError when it is nowhere."""
+        return _secret(self.password, self.password_env, f"imap mailbox {self.user} on {self.host}")
+
+
+class SmtpSinkSource(_Table):
+    """An SMTP server that accepts reports for the domains named, and nothing else."""
+
+    type: Literal["smtp-sink"]
+    host: str = "127.0.0.1"
+    port: int = Field(default=2525, ge=1, le=65535)
+    domains: tuple[str, ...]  # recipients' domains that are accepted
+    max_message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    max_recipients: int = Field(default=1000, gt=0)
+
+
+Source = Annotated[FilesSource | TableSource | ImapSource | SmtpSinkSource, Field(discriminator="type")]
+
+
+class SmtpProvider(_Table):
+    """A host that takes our mail for sending: for test sends and for mailing reports."""
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["tls", "starttls", "none"] = "starttls"
+    ca_file: Path | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    password_env: str | None = None
+
+    def secret(self) -> str | None:
+        """The password, or None where no user is configured. Raises ConfigError when it is nowhere."""
+        return _secret(self.password, self.password_env, f"SMTP user {self.user} on {self.host}") if self.user else None
+
+
+class Seed(_Table):
+    """A mailbox of ours at a mailbox provider, to which test mails go. `imap` names how to look into it."""
+
+    address: str
+    imap: ImapSource
+
+
+class ReportSettings(_Table):
+    """The scheduled health report: who gets it, from whom, through which SMTP provider."""
+
+    sender: str | None = None
+    recipients: tuple[str, ...] = ()
+    via: str | None = None  # a key of `smtp`
+
+
+class DashboardSettings(_Table):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8501, ge=1, le=65535)
+
+
+class Config(_Table):
+    """All of mailhealth.toml."""
+
+    store: Path = Path("mailhealth-data")  # relative to the file
+    rules: Path | None = None  # a folder of further rules
+    bounce_window_days: int = Field(default=5, ge=1, le=30)  # younger cohorts are provisional
+    conversion_window_days: int = Field(default=7, ge=1, le=90)
+    flush_seconds: float = Field(default=5.0, gt=0)
+    sending_domains: tuple[str, ...] = ()
+    sources: dict[str, Source] = Field(default_factory=dict)
+    smtp: dict[str, SmtpProvider] = Field(default_factory=dict)
+    seeds: dict[str, Seed] = Field(default_factory=dict)
+    report: ReportSettings = ReportSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`, its relative paths made absolute. Raises ConfigError with a sentence per mistake."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file. `mailhealth init` writes one to start from.") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read ({e}). It must be a TOML file in UTF-8.") from None
+    except tomllib.TOMLDecodeError as e:
+        raise ConfigError(f"{path}: not TOML: {e}. Strings need quotes; tables look like [sources.bounces].") from None
+    return parse(table, path)
+
+
+def parse(table: dict[str, Any], path: Path) -> Config:
+    """As `load`, of a table already read; `path` is named in errors and is what relative paths start from."""
+    try:
+        config = Config.model_validate(table)
+    except ValidationError as e:
+        raise ConfigError("\n".join(_sentence(path, dict(error)) for error in e.errors())) from None
+    return _absolute(config, path.resolve().parent)
+
+
+def _absolute(config: Config, base: Path) -> Config:
+    sources = {
+        name: source.model_copy(update={"path": base / source.path.expanduser()})
+        if isinstance(source, FilesSource | TableSource)
+        else source
+        for name, source in config.sources.items()
+    }
+    rules = base / config.rules.expanduser() if config.rules else None
+    return config.model_copy(update={"store": base / config.store.expanduser(), "rules": rules, "sources": sources})
+
+
+def _secret(password: SecretStr | None, variable: str | None, whose: str) -> str:
+    if variable:
+        value = os.environ.get(variable)
+        if value is None:
+            raise ConfigError(f"the password of {whose} should be in the environment variable {variable}, which is not set.")
+        return value
+    if password is None:
+        raise ConfigError(f"no password for {whose}: set `password_env` to the name of an environment variable that holds it.")
+    return password.get_secret_value()
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    """The keys that the table around an unknown key may hold."""
+    sources: dict[str, type[BaseModel]] = {
+        "files": FilesSource, "table": TableSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource,
+    }  # fmt: skip
+    tables: dict[str, type[BaseModel]] = {
+        "smtp": SmtpProvider, "seeds": Seed, "report": ReportSettings, "dashboard": DashboardSettings,
+    }  # fmt: skip
+    if len(loc) == 1:
+        return list(Config.model_fields)
+    if loc[0] == "sources":
+        model = sources.get(str(loc[2]))
+    elif loc[0] == "seeds" and "imap" in loc[2:-1]:
+        model = ImapSource
+    else:
+        model = tables.get(str(loc[0]))
+    return list(model.model_fields) if model else []
+
+
+def _sentence(path: Path, error: dict[str, Any]) -> str:
+    """One pydantic error as: file: key: what was found, what was expected, what to do."""
+    loc = tuple(error["loc"])
+    tag = loc[2] if len(loc) > 2 and loc[0] == "sources" else None
+    key = ".".join(str(p) for i, p in enumerate(loc) if not (i == 2 and p == tag and tag in {"files", "table", "imap", "smtp-sink"}))
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(loc)
+        near = difflib.get_close_matches(str(loc[-1]), known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(known))}."
+        return f"{path}: {key}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{path}: {key}: is missing; please add it."
+    if error["type"] == "union_tag_not_found":
+        return f"{path}: {key}.type: is missing; expected one of files, table, imap, smtp-sink."
+    found = error.get("input")
+    return f"{path}: {key}: {error['msg'][0].lower()}{error['msg'][1:]}, found {found!r:.80}."
