@@ -13,6 +13,14 @@ from datetime import datetime
 from enum import StrEnum
 
 
+class KeepFailed(Exception):
+    """Nothing of the batch was kept; the source must not be acknowledged. The message is a sentence for the operator."""
+
+
+class StoreError(Exception):
+    """The store cannot be used; the message says which file, what is wrong and the next step."""
+
+
 class Kind(StrEnum):
     """What an event says. The first nine are what a report can say; the rest come from logs, tables and test sends."""
 

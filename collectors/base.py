@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from analyzer.model import Capture
-
-
-class KeepFailed(Exception):
-    """Nothing of the batch was kept; the source must not be acknowledged. The message is a sentence for the operator."""
+from analyzer.model import KeepFailed as KeepFailed  # what `keep` raises
 
 
 class SourceFailed(Exception):

@@ -1,0 +1,116 @@
+"""The composition root: the `mailhealth` command. The only place that knows collectors, the store and the surfaces together.
+
+Commands are imported when they are called, so that `mailhealth --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+COMMANDS = {
+    "demo": "See a simulated month of a shop in the dashboard",
+    "init": "Write a commented mailhealth.toml to start from",
+    "check": "Try the configuration: files, permissions, connections",
+    "collect": "Take what is there now from the configured sources",
+    "serve": "Collect, file and show, until stopped",
+    "run": "Run one part of `serve` by itself",
+    "dash": "Open the dashboard",
+    "classify": "Say what each report means, one JSON object a message",
+    "explain": "Say what one report means, and how we know",
+    "report": "Write the health report, or mail it",
+    "test-send": "Send a test mail and see where it lands",
+    "replay": "Judge all that was kept by today's rules; show what changed",
+    "rules": "Check rules of your own",
+    "lake": "Look after the store: compact, vacuum",
+}
+"""Name -> what `mailhealth --help` says of it. The command stands in the module of that name ('-' as '_')."""
+
+
+class Fault(click.ClickException):
+    """Something the operator can mend: its sentence, and exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: object = None) -> None:
+        """The sentence on standard error, in red where there is colour."""
+        click.echo(click.style("error: ", fg="red", bold=True) + self.message, err=True)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, from its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"analyzer.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+EPILOG = """\b
+First steps:
+  mailhealth demo                         look around in simulated data
+  mailhealth classify bounces.mbox        what do these reports say?
+  mailhealth init && mailhealth check     connect a real mailbox
+  mailhealth serve                        and keep it running
+"""
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mailhealth", prog_name="mailhealth")
+@click.option(
+    "-c",
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    default=Path("mailhealth.toml"),
+    envvar="MAILHEALTH_CONFIG",
+    show_default=True,
+    help="The configuration.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path) -> None:
+    """Mailhealth says what happened to every message you sent, why, who can mend it, and what to do next."""
+    ctx.obj = config
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Runs the command line; what the operator can mend ends with one sentence and exit code 2."""
+    try:
+        code = cli.main(args, prog_name="mailhealth", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as e:
+        e.show()
+        sys.exit(e.exit_code)
+    except BrokenPipeError:
+        # the reader went away, as `| head` does; keep Python from complaining while it shuts down
+        sys.stderr.close()
+        sys.exit(141)
+    except Exception as e:
+        if not _operators(e):
+            raise
+        Fault(str(e)).show()
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _operators(e: Exception) -> bool:
+    """Whether an exception speaks to the operator. By name, since importing them all would slow every command."""
+    return type(e).__name__ in {"ConfigError", "StoreError", "KeepFailed", "SourceFailed", "RulesError", "SendFailed", "PeriodError"}

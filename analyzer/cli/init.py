@@ -1,0 +1,89 @@
+"""`mailhealth init`: a commented mailhealth.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from analyzer.cli import Fault
+
+TEMPLATE = """\
+# Mailhealth's configuration. Paths are relative to this file. `mailhealth check` says what is wrong with it.
+
+# Where everything that arrives is kept: the inbox, the lake, the key. Back it up.
+store = "mailhealth-data"
+
+# Your own sending domains.
+sending_domains = []            # ["news.example.com", "shop.example.com"]
+
+# --- Sources: where reports and logs come from. Each has a name of your choice. -------------------------------------------
+
+# The mailbox that bounces come back to (the Return-Path of your mail). It is only read: nothing is marked, moved or deleted.
+#[sources.bounces]
+#type = "imap"
+#host = "imap.example.com"
+#user = "bounces@example.com"
+#password_env = "BOUNCES_PASSWORD"     # the environment variable that holds the password
+#folders = ["INBOX"]
+
+# Reports that lie in files: .eml, folders of them, a Maildir or an mbox; .gz and .zst too.
+#[sources.archive]
+#type = "files"
+#path = "old-bounces.mbox"
+
+# An SMTP server of our own that takes reports for these domains only.
+#[sources.sink]
+#type = "smtp-sink"
+#host = "127.0.0.1"
+#port = 2525
+#domains = ["bounces.example.com"]
+
+# What was sent: without it there are counts, but no rates. One row per message and recipient, CSV or JSON Lines.
+# Columns that are not named like ours are named here: our name = "their name".
+#[sources.sends]
+#type = "table"
+#path = "sends.csv"
+#kind = "sent"                  # sent, delivered, delayed, bounced, opened, clicked, unsubscribed, complained, converted
+#columns = { message_id = "msgid", recipient = "email", at = "sent_at" }
+
+# --- Hosts that send for you: for test sends and for mailing reports. ----------------------------------------------------
+#[smtp.main]
+#host = "smtp.example.com"
+#port = 587
+#user = "apikey"
+#password_env = "SMTP_PASSWORD"
+
+# --- Seed mailboxes: addresses of yours at mailbox providers, to see where test mail lands. -------------------------------
+#[seeds.gmail]
+#address = "seed@example.com"
+#[seeds.gmail.imap]
+#type = "imap"
+#host = "imap.example.com"
+#user = "seed@example.com"
+#password_env = "SEED_PASSWORD"
+
+# --- The health report. ---------------------------------------------------------------------------------------------------
+#[report]
+#sender = "mailhealth@example.com"
+#recipients = ["team@example.com"]
+#via = "main"
+
+[dashboard]
+host = "127.0.0.1"              # it has no login of its own: keep it here, or put one before it
+port = 8501
+"""
+
+
+@click.command("init")
+@click.option("--force", is_flag=True, help="Overwrite the file that is there.")
+@click.pass_obj
+def command(path: Path, force: bool) -> None:
+    """Write a commented mailhealth.toml to start from."""
+    if path.exists() and not force:
+        raise Fault(f"{path}: is there already; `mailhealth init --force` would overwrite it.")
+    try:
+        path.write_text(TEMPLATE, encoding="utf-8")
+    except OSError as e:
+        raise Fault(f"{path}: cannot be written ({e.strerror}).") from None
+    click.echo(f"Wrote {path}. Next: fill in a source, then `mailhealth check`, then `mailhealth collect`.")

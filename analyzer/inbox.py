@@ -1,0 +1,239 @@
+"""The inbox: captures that wait for the lake, and the small things that change. One SQLite file, written by several processes.
+
+What `keep` returned for has survived a power cut: WAL with synchronous=FULL syncs the log at every commit.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from analyzer.model import Capture, Envelope, KeepFailed, StoreError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS captures (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice, so that the lake can mark how far it has come
+    data BLOB NOT NULL, media_type TEXT NOT NULL, source TEXT NOT NULL,
+    received_at INTEGER NOT NULL,           -- microseconds since 1970, UTC
+    envelope TEXT                           -- JSON [sender, [recipients], peer]
+);
+CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY) WITHOUT ROWID;  -- capture ids, also of those long in the lake
+CREATE TABLE IF NOT EXISTS cursors (source TEXT, key TEXT, value TEXT NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS recipients (key TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+BUSY_SECONDS = 60.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Inbox:
+    """The inbox at `path`, made when it is not there. Raises StoreError. Safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(SCHEMA)
+            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
+            self.identity = self.meta("identity") or ""
+        except sqlite3.Error as e:
+            raise StoreError(f"{path}: {_sentence(e)}") from None
+
+    def close(self) -> None:
+        """Closes the file; what was kept stays."""
+        with self._lock:
+            self._db.close()
+
+    def keep(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+        """Keeps a batch of one source durably, and its cursor with it; the number that were new. Raises KeepFailed, having kept nothing."""
+        return self.keep_all([(captures, cursor)])[0]
+
+    def keep_all(self, batches: Sequence[tuple[Sequence[Capture], Mapping[str, str] | None]]) -> list[int]:
+        """As `keep`, of several batches in one commit; the number that were new in each."""
+        try:
+            with self._transaction():
+                return [self._insert(captures, cursor) for captures, cursor in batches]
+        except sqlite3.Error as e:
+            raise KeepFailed(f"{self.path}: {_sentence(e)} Nothing was acknowledged to the source.") from None
+
+    def _insert(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None) -> int:
+        new = 0
+        for capture in captures:
+            if not self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (bytes.fromhex(capture.id),)).rowcount:
+                continue
+            e = capture.envelope
+            envelope = json.dumps([e.sender, e.recipients, e.peer]) if e else None
+            micros = (capture.received_at - EPOCH) // timedelta(microseconds=1)
+            self._db.execute(
+                "INSERT INTO captures (data, media_type, source, received_at, envelope) VALUES (?, ?, ?, ?, ?)",
+                (capture.data, capture.media_type, capture.source, micros, envelope),
+            )
+            new += 1
+        if cursor and captures:
+            self._save_cursor(captures[0].source, cursor)
+        return new
+
+    def save_cursor(self, source: str, cursor: Mapping[str, str]) -> None:
+        """Saves a cursor by itself: of a pass that found nothing to keep."""
+        with self._transaction():
+            self._save_cursor(source, cursor)
+
+    def _save_cursor(self, source: str, cursor: Mapping[str, str]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)", [(source, k, v) for k, v in cursor.items()])
+
+    def cursor(self, source: str) -> dict[str, str]:
+        """The cursor last saved for a source."""
+        return dict(self._rows("SELECT key, value FROM cursors WHERE source = ?", (source,)))
+
+    def pending(self, after: int = 0, limit: int = 10_000, max_bytes: int = 64 * 1024 * 1024) -> list[tuple[int, Capture]]:
+        """Captures with a sequence number above `after`, in order: at most `limit`, and no more than about `max_bytes` (at least one)."""
+        sizes = self._rows("SELECT seq, length(data) FROM captures WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        last, total = after, 0
+        for seq, size in sizes:
+            total += size
+            if total > max_bytes and last > after:
+                break
+            last = seq
+        rows = self._rows(
+            "SELECT seq, data, media_type, source, received_at, envelope FROM captures WHERE seq > ? AND seq <= ? ORDER BY seq",
+            (after, last),
+        )
+        return [(row[0], _capture(*row[1:])) for row in rows]
+
+    def waiting(self) -> int:
+        """How many captures have not been dropped yet."""
+        return int(self._rows("SELECT count(*) FROM captures")[0][0])
+
+    def drop(self, upto: int) -> None:
+        """Forgets the bytes of captures up to a sequence number: they are in the lake. Their ids stay, so that nothing is taken twice."""
+        with self._transaction():
+            self._db.execute("DELETE FROM captures WHERE seq <= ?", (upto,))
+
+    def remember(self, addresses: Mapping[str, str]) -> None:
+        """Keeps which address a recipient key stands for."""
+        if addresses:
+            with self._transaction():
+                self._db.executemany("INSERT OR IGNORE INTO recipients VALUES (?, ?)", addresses.items())
+
+    def addresses(self, keys: Iterable[str]) -> dict[str, str]:
+        """Recipient key -> address, of those that are known."""
+        wanted = list(keys)
+        found: dict[str, str] = {}
+        for i in range(0, len(wanted), 500):
+            part = wanted[i : i + 500]
+            marks = ",".join("?" * len(part))
+            found |= dict(self._rows(f"SELECT key, address FROM recipients WHERE key IN ({marks})", part))  # noqa: S608 - only marks
+        return found
+
+    def meta(self, key: str) -> str | None:
+        """One remembered fact."""
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return rows[0][0] if rows else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remembers a fact."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._db.execute(sql, tuple(values)).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+class GroupKeeper:
+    """Keeps what many threads bring, in shared commits: one fsync serves all who wait for it. Use as a context manager."""
+
+    def __init__(self, inbox: Inbox, most: int = 500) -> None:
+        self._inbox, self._most = inbox, most
+        self._waiting: queue.SimpleQueue[tuple[Sequence[Capture], Mapping[str, str] | None, Future[int]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="group-commit", daemon=True)
+
+    def __enter__(self) -> GroupKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+
+    def __call__(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+        """As Inbox.keep: returns when the batch is durable."""
+        return self.submit(captures, cursor).result()
+
+    def submit(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> Future[int]:
+        """As calling it, without waiting."""
+        future: Future[int] = Future()
+        self._waiting.put((captures, cursor, future))
+        return future
+
+    def _work(self) -> None:
+        stopping = False
+        while not stopping:
+            group = []
+            item = self._waiting.get()
+            while item is not None:
+                group.append(item)
+                if len(group) >= self._most or self._waiting.empty():
+                    break
+                item = self._waiting.get()
+            stopping = item is None
+            if group:
+                self._commit(group)
+
+    def _commit(self, group: list[tuple[Sequence[Capture], Mapping[str, str] | None, Future[int]]]) -> None:
+        try:
+            counts = self._inbox.keep_all([(captures, cursor) for captures, cursor, _ in group])
+        except Exception as e:
+            for *_, future in group:
+                future.set_exception(e)
+            return
+        for (*_, future), count in zip(group, counts, strict=True):
+            future.set_result(count)
+
+
+def _capture(data: bytes, media_type: str, source: str, received_at: int, envelope: str | None) -> Capture:
+    sender, recipients, peer = json.loads(envelope) if envelope else ("", (), "")
+    return Capture(
+        data, media_type, source, EPOCH + timedelta(microseconds=received_at),
+        Envelope(sender, tuple(recipients), peer) if envelope else None,
+    )  # fmt: skip
+
+
+def _sentence(e: sqlite3.Error) -> str:
+    words = str(e)
+    for found, said in {
+        "full": "the disk is full; free some space, then it goes on by itself.",
+        "disk I/O": "the disk refused the write; look at its space and health.",
+        "readonly": "cannot be written; check the owner and permissions of the file and its folder.",
+        "unable to open": "cannot be opened; check that the folder exists and that you may write there.",
+        "not a database": "is not a Mailhealth inbox, or is damaged; restore it from a backup or choose another store.",
+        "malformed": "is damaged; restore it from a backup, or move it away and collect again.",
+        "locked": f"was locked by another process for {BUSY_SECONDS:.0f} s; is a copy or backup running?",
+    }.items():
+        if found in words:
+            return said
+    return f"SQLite says: {words}."

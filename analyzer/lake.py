@@ -1,0 +1,232 @@
+"""The lake: two Delta tables, `captures` (the bytes) and `events` (what they mean), each partitioned by the UTC day of arrival.
+
+A batch from the inbox is appended exactly once: the commit carries the inbox's identity and the highest sequence number
+(a Delta application transaction), and a commit that is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_type_hints
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from analyzer.model import Capture, Envelope, Event, StoreError
+
+_ARROW = {
+    str: pa.string(), str | None: pa.string(), float | None: pa.float64(), datetime: pa.timestamp("us", tz="UTC"),
+}  # fmt: skip
+EVENT_SCHEMA = pa.schema([*((f.name, _ARROW[get_type_hints(Event)[f.name]]) for f in fields(Event)), ("day", pa.date32())])
+"""The events table: Event's fields, and `day`, the UTC day of `received_at`, which is the partition."""
+CAPTURE_SCHEMA = pa.schema(
+    [
+        ("capture_id", pa.string()),
+        ("data", pa.binary()),
+        ("media_type", pa.string()),
+        ("source", pa.string()),
+        ("received_at", pa.timestamp("us", tz="UTC")),
+        ("envelope", pa.string()),
+        ("day", pa.date32()),
+    ]
+)
+SCHEMAS = {"captures": CAPTURE_SCHEMA, "events": EVENT_SCHEMA}
+CHECKPOINT_EVERY = 100  # commits; a reader opens the last checkpoint and the log after it
+LOG_DAYS = 3
+ATTEMPTS = 20
+
+
+class Lake:
+    """The lake in the folder `path`; its tables are made at the first append. Raises StoreError."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def table(self, name: str) -> DeltaTable | None:
+        """The table as it is now; None before anything was appended."""
+        try:
+            return DeltaTable(self.path / name)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as e:
+            raise StoreError(f"{self.path / name}: cannot be read ({_short(e)}); check permissions, or restore it.") from None
+
+    def version(self, name: str = "events") -> int:
+        """The number of the table's last commit; -1 before the first."""
+        table = self.table(name)
+        return table.version() if table else -1
+
+    def kept(self, name: str, app: str) -> int:
+        """The highest inbox sequence number that the table has of inbox `app`; 0 when none."""
+        table = self.table(name)
+        return (table.transaction_version(app) or 0) if table else 0
+
+    def append(self, name: str, batch: pa.Table, app: str, upto: int) -> bool:
+        """Appends what came from inbox `app` up to sequence number `upto`; False when it was there already."""
+        for _ in range(ATTEMPTS):
+            if self.kept(name, app) >= upto:
+                return False
+            try:
+                self._write(name, batch, app, upto)
+            except CommitFailedError:
+                continue  # somebody else committed the same transaction, or one in between: look again
+            except (DeltaError, OSError) as e:
+                raise StoreError(
+                    f"{self.path / name}: cannot be written ({_short(e)}); check the disk's space and the permissions."
+                ) from None
+            return True
+        raise StoreError(f"{self.path / name}: {ATTEMPTS} commits in a row met another writer; try again.")
+
+    def _write(self, name: str, batch: pa.Table, app: str, upto: int) -> None:
+        table = self.table(name)
+        if table is None:
+            DeltaTable.create(
+                self.path / name,
+                SCHEMAS[name],
+                mode="ignore",
+                partition_by=["day"],
+                configuration={
+                    "delta.logRetentionDuration": f"interval {LOG_DAYS} days",
+                    "delta.checkpointInterval": str(CHECKPOINT_EVERY),
+                    # capture ids and texts need no statistics; times do, for pruning
+                    "delta.dataSkippingStatsColumns": "received_at" if name == "captures" else "at,received_at,kind",
+                },
+            )
+        write_deltalake(
+            self.path / name,
+            batch,
+            mode="append",
+            schema_mode="merge",
+            writer_properties=WriterProperties(compression="ZSTD"),
+            commit_properties=CommitProperties(app_transactions=[Transaction(app, upto)], max_commit_retries=0),
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True),
+        )
+
+    def files(self, name: str) -> tuple[int, list[str]]:
+        """The version and the Parquet files of the snapshot; partition values are in the paths (day=YYYY-MM-DD)."""
+        table = self.table(name)
+        if table is None:
+            return -1, []
+        return table.version(), [unquote(urlparse(uri).path) if uri.startswith("file:") else uri for uri in table.file_uris()]
+
+    def days(self, name: str = "captures") -> list[date]:
+        """The partitions there are."""
+        table = self.table(name)
+        return sorted(date.fromisoformat(p["day"]) for p in table.partitions() if p["day"]) if table else []
+
+    def rows(self, name: str, day: date | None = None, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of a table, or of one day of it, in batches of bounded size."""
+        table = self.table(name)
+        if table is None:
+            return
+        dataset = table.to_pyarrow_dataset()
+        where = ds.field("day") == pa.scalar(day, pa.date32()) if day else None
+        names = list(columns or dataset.schema.names)
+        for batch in dataset.to_batches(columns=names, filter=where, batch_size=2_000, batch_readahead=1, fragment_readahead=1):
+            yield from batch.to_pylist()
+
+    def captures(self, day: date | None = None) -> Iterator[tuple[str, Capture]]:
+        """Capture id and capture, of all or of one day."""
+        for row in self.rows("captures", day):
+            yield row["capture_id"], _capture(row)
+
+    def get(self, capture_id: str) -> Capture | None:
+        """One capture by its id."""
+        table = self.table("captures")
+        if table is None:
+            return None
+        found = table.to_pyarrow_dataset().to_table(filter=ds.field("capture_id") == capture_id).slice(0, 1).to_pylist()
+        return _capture(found[0]) if found else None
+
+    def replace_day(self, day: date, events: pa.Table, known: int) -> bool:
+        """Puts `events` in the place of one day's; False when the table has moved on since version `known`."""
+        table = self.table("events")
+        if table is None or table.version() != known:
+            return False
+        try:
+            write_deltalake(
+                table,
+                events,
+                mode="overwrite",
+                predicate=f"day = '{day.isoformat()}'",
+                writer_properties=WriterProperties(compression="ZSTD"),
+                commit_properties=CommitProperties(max_commit_retries=0),
+            )
+        except CommitFailedError:
+            return False
+        except (DeltaError, OSError) as e:
+            raise StoreError(f"{self.path / 'events'}: cannot be written ({_short(e)}).") from None
+        return True
+
+    def compact(self) -> dict[str, int]:
+        """Joins small files; the number of files before, less those after, per table."""
+        done = {}
+        for name in SCHEMAS:
+            table = self.table(name)
+            if table is not None:
+                metrics = table.optimize.compact()
+                done[name] = int(metrics["numFilesRemoved"]) - int(metrics["numFilesAdded"])
+                table.create_checkpoint()
+        return done
+
+    def vacuum(self, hours: int = 24) -> dict[str, int]:
+        """Deletes files that no snapshot of the last `hours` needs; how many, per table."""
+        tables = {name: self.table(name) for name in SCHEMAS}
+        return {
+            name: len(t.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)) for name, t in tables.items() if t
+        }
+
+
+def capture_table(captures: Iterable[Capture]) -> pa.Table:
+    """Captures as rows of the captures table."""
+    rows = [
+        {
+            "capture_id": c.id,
+            "data": c.data,
+            "media_type": c.media_type,
+            "source": c.source,
+            "received_at": c.received_at,
+            "envelope": json.dumps([c.envelope.sender, c.envelope.recipients, c.envelope.peer]) if c.envelope else None,
+            "day": c.received_at.astimezone(UTC).date(),
+        }
+        for c in captures
+    ]
+    return pa.Table.from_pylist(rows, schema=CAPTURE_SCHEMA)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+
+
+def event_table(events: Sequence[Event]) -> pa.Table:
+    """Events as rows of the events table."""
+    columns: list[pa.Array] = []
+    for column in EVENT_SCHEMA.names[:-1]:
+        kind = EVENT_SCHEMA.field(column).type
+        values: list[Any] = [getattr(e, column) for e in events]
+        if pa.types.is_timestamp(kind):
+            # whole microseconds convert much faster than datetimes
+            columns.append(pa.array([(v - _EPOCH) // _MICRO for v in values], pa.int64()).cast(kind))
+        else:
+            columns.append(pa.array(values, kind))
+    columns.append(columns[EVENT_SCHEMA.get_field_index("received_at")].cast(pa.date32()))
+    return pa.Table.from_arrays(columns, schema=EVENT_SCHEMA)
+
+
+def _capture(row: dict[str, Any]) -> Capture:
+    envelope = None
+    if row["envelope"]:
+        sender, recipients, peer = json.loads(row["envelope"])
+        envelope = Envelope(sender, tuple(recipients), peer)
+    return Capture(row["data"], row["media_type"], row["source"], row["received_at"], envelope)
+
+
+def _short(e: Exception) -> str:
+    return " ".join(str(e).split())[:300]

@@ -1,0 +1,112 @@
+"""Inbox -> parse -> classify -> record -> lake; and the loop that keeps doing it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analyzer.classify import classify
+from analyzer.lake import capture_table, event_table
+from analyzer.model import FAILURES, Capture, Event, KeepFailed, Kind, Report, StoreError, Verdict
+from analyzer.parse import parse
+from analyzer.record import record
+from analyzer.store import Store
+
+log = logging.getLogger(__name__)
+BATCH_CAPTURES = 5_000
+BATCH_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a flush moved from the inbox to the lake."""
+
+    captures: int = 0
+    events: int = 0
+    unreadable: int = 0  # events that say that something could not be read
+
+    def __add__(self, other: Flushed) -> Flushed:
+        return Flushed(self.captures + other.captures, self.events + other.events, self.unreadable + other.unreadable)
+
+
+def judge(report: Report) -> list[Verdict | None]:
+    """A verdict per outcome; None where the outcome is no failure and needs none."""
+    return [classify(outcome, report) if outcome.kind in FAILURES else None for outcome in report.outcomes]
+
+
+def derive(capture: Capture, key: bytes, capture_id: str | None = None) -> tuple[list[Event], dict[str, str]]:
+    """The events of a capture by today's rules, and recipient key -> address. Never raises: a bug of ours costs no mail."""
+    try:
+        report = parse(capture)
+        return record(capture, report, judge(report), key, capture_id)
+    except Exception as e:
+        log.exception("capture %s cannot be read", capture_id or capture.id)
+        report = Report(
+            Kind.UNREADABLE, "none", why=f"Mailhealth failed on this one ({type(e).__name__}); the bytes are kept. Please report it."
+        )
+        return record(capture, report, [], key, capture_id)
+
+
+def flush(store: Store, progress: Callable[[int, int], None] | None = None) -> Flushed:
+    """Moves all that waits in the inbox to the lake, exactly once, whatever crashed before. Raises StoreError, KeepFailed.
+
+    `progress` is told the captures done and those that waited at the start.
+    """
+    waiting = store.inbox.waiting()
+    total = Flushed()
+    while True:
+        part = _flush_batch(store)
+        if part is None:
+            return total
+        total += part
+        if progress:
+            progress(total.captures, max(waiting, total.captures))
+
+
+def _flush_batch(store: Store) -> Flushed | None:
+    """One batch; None when nothing waits.
+
+    The two tables commit one after the other, and each carries its own mark. A crash between them leaves the marks apart,
+    and the next batch gives each table just what it lacks; the inbox forgets bytes only when both have them.
+    """
+    inbox, lake, app = store.inbox, store.lake, f"inbox:{store.inbox.identity}"
+    marks = {name: lake.kept(name, app) for name in ("captures", "events")}
+    batch = inbox.pending(min(marks.values()), BATCH_CAPTURES, BATCH_BYTES)
+    if not batch:
+        # bytes that both tables had before a crash
+        inbox.drop(min(marks.values()))
+        return None
+    upto = batch[-1][0]
+    if upto > marks["captures"]:
+        lake.append("captures", capture_table(c for seq, c in batch if seq > marks["captures"]), app, upto)
+    mine = [c for seq, c in batch if seq > marks["events"]]
+    events: list[Event] = []
+    if mine:
+        upto_events = upto
+        for capture in mine:
+            derived, addresses = derive(capture, store.key)
+            events += derived
+            inbox.remember(addresses)
+        lake.append("events", event_table(events), app, upto_events)
+    inbox.drop(upto)
+    return Flushed(len(batch), len(events), sum(e.kind == Kind.UNREADABLE for e in events))
+
+
+def run_flusher(store: Store, every: float, stop: threading.Event, said: Callable[[str], None] | None = None) -> None:
+    """Flushes every `every` seconds until `stop`, and once more then. What goes wrong is said and tried again; the inbox keeps all."""
+    pause = every
+    while True:
+        last = stop.wait(pause)
+        try:
+            flushed = flush(store)
+            pause = every
+            if flushed.captures and said:
+                said(f"{flushed.captures} captures, {flushed.events} events")
+        except (StoreError, KeepFailed, OSError) as e:
+            pause = min(pause * 2, 60.0)
+            if said:
+                said(f"cannot flush, trying again in {pause:.0f} s; nothing is lost: {e}")
+        if last:
+            return

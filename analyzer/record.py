@@ -1,0 +1,124 @@
+"""Report and verdicts -> events: the row that is counted, with a keyed hash where the address was."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from analyzer.model import Capture, Event, Kind, Outcome, Report, Verdict
+from analyzer.providers import mailbox_provider
+
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)  # a report dated before this has a broken clock
+MOST_TEXT = 2_000
+MOST_NAME = 200
+
+
+def normalise(address: str) -> str:
+    """The form in which two spellings of one address compare equal: lower case, the domain as ASCII."""
+    local, at, domain = address.strip().strip("<>").lower().rpartition("@")
+    if at and not domain.isascii():
+        with suppress(UnicodeError):
+            domain = domain.encode("idna").decode("ascii")
+    return f"{local}@{domain}" if at else domain
+
+
+@lru_cache(maxsize=200_000)
+def recipient_key(key: bytes, address: str) -> tuple[str, str | None]:
+    """The keyed hash (32 hex characters) of an address, and its domain."""
+    normal = normalise(address)
+    _, at, domain = normal.rpartition("@")
+    return hmac.new(key, normal.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32], (domain[:MOST_NAME] or None) if at else None
+
+
+def record(
+    capture: Capture, report: Report, verdicts: Sequence[Verdict | None], key: bytes, capture_id: str | None = None
+) -> tuple[list[Event], dict[str, str]]:
+    """One event per outcome, and the addresses behind their keys. A capture without outcomes gives one event of its kind,
+    so that everything kept is counted."""
+    capture_id = capture_id or capture.id
+    latest = capture.received_at + timedelta(days=1)
+    reported = report.reported_at if report.reported_at and EARLIEST <= report.reported_at <= latest else capture.received_at
+    addresses: dict[str, str] = {}
+    if not report.outcomes:
+        said = report.why or (", ".join(report.truncated) if report.truncated else None)
+        event = Event(f"{capture_id[:40]}-0", capture_id, report.kind.value, reported, capture.received_at, capture.source, report.parser,
+                      message_id=_cut(report.original.message_id), why=_cut(said, MOST_TEXT))  # fmt: skip
+        return [event], addresses
+    events = [
+        _event(f"{capture_id[:40]}-{n}", capture_id, capture, report, outcome, verdict, reported, latest, key, addresses)
+        for n, (outcome, verdict) in enumerate(zip(report.outcomes, verdicts, strict=True))
+    ]
+    return events, addresses
+
+
+def _event(
+    event_id: str, capture_id: str, capture: Capture, report: Report, o: Outcome, v: Verdict | None,
+    reported: datetime, latest: datetime, key: bytes, addresses: dict[str, str],
+) -> Event:  # fmt: skip
+    original = o.original or report.original
+    hashed = domain = final = None
+    if o.recipient:
+        hashed, domain = recipient_key(key, o.recipient)
+        addresses[hashed] = o.recipient
+    if o.final and o.final != o.recipient:
+        final = recipient_key(key, o.final)[0]
+    unreadable = o.kind is Kind.UNREADABLE
+    return Event(
+        event_id=event_id,
+        capture_id=capture_id,
+        kind=o.kind.value,
+        at=o.at if o.at and EARLIEST <= o.at <= latest else reported,
+        received_at=capture.received_at,
+        source=capture.source,
+        parser=report.parser,
+        message_id=_cut(original.message_id, 998),
+        recipient_key=hashed,
+        recipient_domain=domain,
+        final_key=final,
+        provider=mailbox_provider(domain) if domain else None,
+        sending_domain=_domain(original.sender),
+        campaign=_cut(original.campaign),
+        mail_type=_cut(original.mail_type),
+        smtp_provider=_cut(o.smtp_provider),
+        sending_ip=_cut(original.sending_ip),
+        reason=v.reason if v else o.reply_type,
+        severity=v.severity.value if v else None,
+        fault=v.fault if v else None,
+        rule=v.rule if v else None,
+        confidence=v.confidence if v else None,
+        runner_up=v.runner_up if v else None,
+        status=o.status,
+        reply_code=o.reply_code,
+        diagnostic=None if unreadable else _cut(o.diagnostic or o.prose, MOST_TEXT),
+        remote_mta=_cut(o.remote_mta),
+        reporting_mta=_cut(report.reporting_mta),
+        feedback_type=_cut(o.feedback_type),
+        agent=o.agent.value if o.agent else None,
+        agent_rule=o.agent_rule,
+        folder=_cut(o.folder),
+        seconds=o.seconds,
+        authentication=_cut(o.authentication),
+        value=o.value,
+        currency=_cut(o.currency),
+        why=_cut(o.diagnostic if unreadable else report.why, MOST_TEXT),
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _domain(sender: str | None) -> str | None:
+    if not sender or "@" not in sender:
+        return None
+    return normalise(sender).rpartition("@")[2][:MOST_NAME] or None
+
+
+def _cut(text: str | None, most: int = MOST_NAME) -> str | None:
+    # a lone surrogate cannot be stored; text from mail may hold one
+    if text is None:
+        return None
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    return text[:most]
