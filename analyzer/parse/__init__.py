@@ -1,0 +1,94 @@
+"""Bytes -> Report. Total: there are no bytes on earth for which `parse` raises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Original, Outcome, Report
+from analyzer.parse import autoreply, dsn, feedback, prose
+from analyzer.parse.mime import Message, date, read
+from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
+
+
+def parse(capture: Capture) -> Report:
+    """What a capture says, by its media type."""
+    if capture.media_type == MESSAGE:
+        return parse_message(capture.data)
+    if capture.media_type == ROWS:
+        from analyzer.parse.rows import parse_rows
+
+        return parse_rows(capture)
+    if capture.media_type == TEST_SEND:
+        from analyzer.parse.test_send import parse_test_send
+
+        return parse_test_send(capture)
+    return Report(Kind.UNREADABLE, "none", why=f"nothing here reads {capture.media_type[:100]!r}")
+
+
+def parse_message(data: bytes) -> Report:
+    """What a mail says. The most telling form is tried first: delivery status, feedback, read receipt, automatic reply, prose, unsubscription."""
+    if not data.strip():
+        return Report(Kind.UNREADABLE, "none", why="there is nothing in it")
+    message = read(data)
+    if not message.top.headers:
+        return Report(Kind.UNREADABLE, "none", why="it has no mail headers: is it mail?", truncated=tuple(message.truncated))
+    report = (
+        feedback.parse(message)
+        or _delivery_status(message)
+        or autoreply.disposition(message)
+        # mail systems mark their bounces "auto-replied" too: what a mailer writes is a bounce first
+        or (prose.parse(message) if prose.is_from_a_mailer(message) else None)
+        or autoreply.parse(message)
+        or prose.parse(message)
+        or autoreply.unsubscription(message)
+        or Report(
+            Kind.NOT_A_REPORT, "none", why="ordinary mail: it reports the fate of no message", reported_at=date(message.top.header("date"))
+        )
+    )
+    return replace(report, truncated=(*message.truncated, *report.truncated)) if message.truncated else report
+
+
+def _delivery_status(message: Message) -> Report | None:
+    """The report of a message with delivery-status parts."""
+    parts = dsn.status_parts(message)
+    if not parts or (parts[0].inside and not prose.is_from_a_mailer(message)):
+        return None
+    found: list[Outcome] = []
+    reporting = envelope_id = None
+    truncated: tuple[str, ...] = ()
+    for part in parts[:20]:
+        outcomes, fields, cut = dsn.outcomes(part)
+        found += outcomes
+        reporting, envelope_id = dsn.reported(fields)
+        truncated = ("recipients",) if cut else truncated
+    if not found:
+        return None
+    text = next((p.text() for p in message.parts if p.type == "text/plain" and not p.inside), "") or autoreply.text_of(message)
+    own, rest = split_text(text[: prose.MOST_TEXT])
+    headers = returned_headers(message) or text_headers(rest)
+    about = original(headers, envelope_id)
+    found = [_complete(o, own, about, recipients(headers), len(found) == 1) for o in _merged(found)]
+    return Report(found[0].kind, "dsn", tuple(found), about, reporting, date(message.top.header("date")), truncated=truncated)
+
+
+def _merged(found: list[Outcome]) -> list[Outcome]:
+    """Each recipient once: several reports of one recipient in one message are one outcome, the most final of them."""
+    kept: dict[tuple[str, str], Outcome] = {}
+    for n, o in enumerate(found):
+        key = ((o.recipient or f"#{n}").lower(), (o.final or "").lower())
+        if key not in kept or (kept[key].kind is Kind.DELAYED and o.kind is Kind.BOUNCED):
+            kept[key] = o
+    return list(kept.values())
+
+
+def _complete(outcome: Outcome, text: str, about: Original, mailed: list[str], alone: bool) -> Outcome:
+    """The outcome with what the fields leave out: the address in full, the words of the text about it."""
+    recipient = outcome.recipient
+    if not recipient or "@" not in recipient:
+        same = [a for a in mailed if recipient and a.partition("@")[0].lower() == recipient.lower()]
+        whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
+        if whole:
+            outcome = replace(outcome, recipient=whole, final=recipient)
+    if outcome.diagnostic and outcome.reply_code and outcome.stage and len(outcome.diagnostic) > 40:
+        return outcome
+    return prose.describe(outcome, text, alone)

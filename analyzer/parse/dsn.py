@@ -1,0 +1,132 @@
+"""Delivery status notifications: RFC 3464, and RFC 6533 for addresses beyond ASCII."""
+
+from __future__ import annotations
+
+import re
+
+from analyzer.model import Kind, Outcome, Stage
+from analyzer.parse import address
+from analyzer.parse.mime import MAX_VALUE, Message, Part, decode
+
+TYPES = {"message/delivery-status", "message/global-delivery-status"}
+KIND = {
+    "failed": Kind.BOUNCED, "failure": Kind.BOUNCED, "fail": Kind.BOUNCED, "hard bounce": Kind.BOUNCED, "bounced": Kind.BOUNCED,
+    "delayed": Kind.DELAYED, "delay": Kind.DELAYED, "deferred": Kind.DELAYED, "transient-failure": Kind.DELAYED,
+    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED, "deliverable": Kind.DELIVERED,
+}  # fmt: skip
+CLASS = {"5": Kind.BOUNCED, "4": Kind.DELAYED, "2": Kind.DELIVERED}
+MAX_RECIPIENTS = 10_000
+MAX_STATUS_BYTES = 8 * 1024 * 1024
+
+_FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
+_STARTS = {"final-recipient", "original-recipient"}
+_STAGES = (
+    (re.compile(r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?(?:DATA\b|message body|\.(?=\s|$))", re.I), Stage.DATA),
+    (re.compile(r"end of (?:data|message)|after (?:body|header)|\bBDAT\b", re.I), Stage.DATA),
+    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:pipelined )?RCPT", re.I), Stage.RCPT),
+    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:pipelined )?MAIL", re.I), Stage.MAIL),
+    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:HELO|EHLO|LHLO)", re.I), Stage.EHLO),
+    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}AUTH", re.I), Stage.AUTH),
+    (re.compile(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting", re.I), Stage.CONNECT),
+)  # fmt: skip
+
+
+def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The per-message fields, and the fields of each recipient.
+
+    A blank line ends a recipient (RFC 3464 §2.1); where it is missing, the next Final-Recipient does.
+    """
+    message: dict[str, str] = {}
+    found: list[dict[str, str]] = []
+    current: dict[str, str] | None = None
+    for match in _FIELD.finditer(text):
+        name = (match.group(1) or "").lower()
+        if not name:
+            if current and (_STARTS & current.keys() or "diagnostic-code" in current):
+                current = None
+            continue
+        value = match.group(2)[:MAX_VALUE]
+        if "\n" in value:
+            value = " ".join(value.split())
+        begins = name in _STARTS and (current is None or name in current)
+        if begins or (current is None and name in {"action", "status", "diagnostic-code"}):
+            current = {}
+            found.append(current)
+            if len(found) > MAX_RECIPIENTS:
+                break
+        (message if current is None else current).setdefault(name, value.strip())
+    return message, [g for g in found if g.keys() & {"final-recipient", "original-recipient", "action", "status", "x-actual-recipient"}]
+
+
+def stage(text: str) -> Stage | None:
+    """The step of the dialogue that the words speak of, where they do."""
+    text = text[:4000]
+    return next((step for pattern, step in _STAGES if pattern.search(text)), None)
+
+
+def status_parts(message: Message) -> list[Part]:
+    """The delivery-status parts: those of the report itself, else those of a report that it holds."""
+    parts = [p for p in message.parts if p.type in TYPES]
+    return [p for p in parts if not p.inside] or parts
+
+
+def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], bool]:
+    """What one delivery-status part says, recipient by recipient; its per-message fields; whether a cap cut."""
+    raw = part.content(MAX_STATUS_BYTES)
+    utf8 = part.type.startswith("message/global")
+    message, recipients = groups(decode(raw, b"utf-8" if utf8 else b""))
+    return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, len(recipients) > MAX_RECIPIENTS
+
+
+def _outcome(group: dict[str, str]) -> Outcome:
+    final = _recipient(group.get("final-recipient")) or _recipient(group.get("x-actual-recipient"))
+    original = _recipient(group.get("original-recipient"))
+    diagnostic = _untyped(group.get("diagnostic-code") or group.get("x-diagnostic-code") or group.get("smtp-remote-response") or "")
+    said = address.STATUS.search(group.get("status", ""))
+    field_status = said.group(1) if said else None
+    code, reply_status = address.reply(diagnostic)
+    recipient = original if original and "@" in original else final or original
+    return Outcome(
+        kind=_kind(group.get("action", ""), field_status),
+        recipient=recipient,
+        final=final if final and recipient and final.lower() != recipient.lower() else None,
+        status=reply_status or field_status,
+        reply_code=code,
+        diagnostic=diagnostic[:2000] or None,
+        remote_mta=_untyped(group.get("remote-mta", ""))[:255] or None,
+        stage=stage(diagnostic),
+    )
+
+
+def _kind(action: str, status: str | None) -> Kind:
+    word = action.split("(")[0].split(";")[0].strip().lower()
+    if word in KIND:
+        return KIND[word]
+    first = word.split(" ")[0].strip(".,")
+    return KIND.get(first) or CLASS.get((status or "5")[:1], Kind.BOUNCED)
+
+
+def _recipient(value: str | None) -> str | None:
+    if not value:
+        return None
+    if value.lower().startswith("utf-8"):
+        # RFC 6533 §3: \x{00E9} stands for é
+        value = re.sub(r"\\x\{([0-9A-Fa-f]{2,6})\}", lambda m: _char(m.group(1)), value)
+    elif value.lower().startswith("xtext"):
+        value = re.sub(r"\+([0-9A-F]{2})", lambda m: chr(int(m.group(1), 16)), value)
+    return address.clean(value)
+
+
+def _char(digits: str) -> str:
+    number = int(digits, 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "�"
+
+
+def _untyped(value: str) -> str:
+    kind, semicolon, rest = value.partition(";")
+    return rest.strip() if semicolon and re.fullmatch(r"\s*[A-Za-z][\w-]{0,30}\s*", kind) else value.strip()
+
+
+def reported(message: dict[str, str]) -> tuple[str | None, str | None]:
+    """Reporting MTA and original envelope id of the per-message fields."""
+    return _untyped(message.get("reporting-mta", ""))[:255] or None, message.get("original-envelope-id", "")[:255] or None

@@ -1,0 +1,243 @@
+"""Windows over the bytes of a message: headers, parts, texts. Nothing here raises, whatever the bytes; caps that cut are named.
+
+Python's `email` package costs five to sixty times what the whole answer may cost, and gives up on some hostile input.
+"""
+
+from __future__ import annotations
+
+import binascii
+import html
+import quopri
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_BYTES = 64 * 1024 * 1024  # of a message that are looked at
+MAX_PARTS = 500
+MAX_DEPTH = 60
+MAX_HEADER_BYTES = 512 * 1024  # of one header block
+MAX_VALUE = 16 * 1024  # of one header's value
+MAX_TEXT = 256 * 1024  # of one text part that are decoded
+MAX_WORD = 4096  # of an encoded word
+
+_FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.M)
+_BOUNDARY = re.compile(rb"""boundary\s*=\s*(?:"([^"\n]{1,200})"|([^\s;"]{1,200}))""", re.I)
+_CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.I)
+_WORD = re.compile(r"=\?([A-Za-z0-9_.:*-]{1,40})\?([bBqQ])\?([^?\s]{0,%d})\?=" % MAX_WORD)
+_TAG = re.compile(r"<[^<>]{0,10000}>")
+_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", re.I)
+_HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1", re.I)
+_ALIASES = {"cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_3"}
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of a message: windows over its bytes, and its headers once they are asked for."""
+
+    data: bytes  # of the whole message, lines ended by LF
+    head: tuple[int, int]
+    body: tuple[int, int]
+    depth: int = 0
+    inside: bool = False  # within a returned or attached message
+    _headers: dict[str, list[bytes]] | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, list[bytes]]:
+        """Name in lower case -> raw values, in order."""
+        if self._headers is None:
+            self._headers = fields(self.data, *self.head)
+        return self._headers
+
+    def raw(self, name: str) -> bytes:
+        """The first value of a header, unfolded; empty when there is none."""
+        values = self.headers.get(name)
+        return values[0] if values else b""
+
+    def header(self, name: str) -> str:
+        """The first value of a header as text, encoded words decoded."""
+        return words(decode(self.raw(name), b"utf-8"))
+
+    @property
+    def type(self) -> str:
+        """The media type in lower case; text/plain when there is none."""
+        value = self.raw("content-type").split(b";", 1)[0].strip().lower()
+        return value.decode("ascii", "replace") if b"/" in value else "text/plain"
+
+    def text(self) -> str:
+        """The decoded text of the body, of HTML without its tags, at most MAX_TEXT bytes of it."""
+        raw = self.content(MAX_TEXT)
+        found = _CHARSET.search(self.raw("content-type"))
+        text = decode(raw, found.group(1) if found else b"")
+        return plain(text) if self.type == "text/html" else text
+
+    def content(self, most: int = MAX_TEXT) -> bytes:
+        """The body's bytes, its transfer encoding undone."""
+        start, end = self.body
+        raw = self.data[start : min(end, start + most * 2)]
+        encoding = self.raw("content-transfer-encoding").strip().lower()
+        if encoding == b"base64":
+            return _base64(raw)[:most]
+        if encoding == b"quoted-printable":
+            return quopri.decodestring(raw)[:most]
+        return raw[:most]
+
+
+@dataclass(slots=True)
+class Message:
+    """A message as its parts, outermost first, in the order in which they stand."""
+
+    data: bytes
+    parts: list[Part]
+    truncated: list[str]
+
+    @property
+    def top(self) -> Part:
+        """The message itself."""
+        return self.parts[0]
+
+
+def read(data: bytes) -> Message:
+    """The parts of a message. LF, CRLF and CR end a line alike."""
+    truncated = []
+    if len(data) > MAX_BYTES:
+        data, truncated = data[:MAX_BYTES], ["bytes"]
+    if b"\r" in data:
+        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    start = 0
+    if data.startswith((b"From ", b">From ")):  # an mbox's separator came along
+        start = data.find(b"\n") + 1
+    message = Message(data, [], truncated)
+    stack = [(start, len(data), 0, False)]
+    while stack:
+        begin, end, depth, inside = stack.pop()
+        if len(message.parts) >= MAX_PARTS:
+            _once(truncated, "parts")
+            break
+        part = _part(data, begin, end, depth, inside, truncated)
+        message.parts.append(part)
+        children = _children(part)
+        if children and depth >= MAX_DEPTH:
+            _once(truncated, "depth")
+            continue
+        if len(children) > MAX_PARTS:
+            _once(truncated, "parts")
+        stack.extend(reversed(children[:MAX_PARTS]))
+    return message
+
+
+def _part(data: bytes, begin: int, end: int, depth: int, inside: bool, truncated: list[str]) -> Part:
+    if data.startswith(b"\n", begin):
+        return Part(data, (begin, begin), (begin + 1, end), depth, inside)
+    gap = data.find(b"\n\n", begin, end)
+    head_end, body = (gap + 1, gap + 2) if gap >= 0 else (end, end)
+    if head_end - begin > MAX_HEADER_BYTES:
+        _once(truncated, "headers")
+    return Part(data, (begin, min(head_end, begin + MAX_HEADER_BYTES)), (body, end), depth, inside)
+
+
+def _children(part: Part) -> list[tuple[int, int, int, bool]]:
+    kind, (start, end) = part.type, part.body
+    if kind in {"message/rfc822", "message/global"}:
+        return (
+            [(start + len(part.data[start:end]) - len(part.data[start:end].lstrip(b"\n")), end, part.depth + 1, True)]
+            if start < end
+            else []
+        )
+    if not kind.startswith("multipart/"):
+        return []
+    found = _BOUNDARY.search(part.raw("content-type"))
+    if not found:
+        return []
+    mark = b"--" + (found.group(1) or found.group(2)).rstrip()
+    children: list[tuple[int, int, int, bool]] = []
+    at = start if part.data.startswith(mark, start) else part.data.find(b"\n" + mark, start - 1, end) + 1
+    while at and len(children) <= MAX_PARTS:
+        line_end = part.data.find(b"\n", at, end)
+        tail = part.data[at + len(mark) : line_end if line_end >= 0 else end]
+        if tail.startswith(b"--") or line_end < 0:
+            break
+        following = part.data.find(b"\n" + mark, line_end, end)
+        # a part whose end is missing goes to the end of its parent
+        children.append((line_end + 1, following if following >= 0 else end, part.depth + 1, part.inside))
+        at = following + 1
+    return children
+
+
+def fields(data: bytes, start: int = 0, end: int | None = None) -> dict[str, list[bytes]]:
+    """Header fields: name in lower case -> values, unfolded, each at most MAX_VALUE bytes."""
+    found: dict[str, list[bytes]] = {}
+    for name, value in _FIELD.findall(data, start, len(data) if end is None else end):
+        value = value[:MAX_VALUE]
+        if b"\n" in value:
+            value = b" ".join(value.split())
+        found.setdefault(name.lower().decode("ascii", "replace"), []).append(value.strip())
+    return found
+
+
+def decode(raw: bytes, charset: bytes) -> str:
+    """Text from bytes: by the charset named, where that is possible, else UTF-8, else Latin-1."""
+    name = charset.decode("ascii", "replace").lower()
+    if b"\x1b$" in raw[:20000] and name in {"", "us-ascii", "utf-8"}:
+        name = "iso-2022-jp"
+    if name in {"", "us-ascii", "ascii"}:
+        name = "utf-8"
+    try:
+        return raw.decode(_ALIASES.get(name, name), "strict")
+    except (LookupError, ValueError, AttributeError):
+        pass
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return raw.decode(_ALIASES.get(name, name), "replace") if name != "utf-8" else raw.decode("latin-1")
+    except (LookupError, ValueError, AttributeError):
+        return raw.decode("latin-1")
+
+
+def words(text: str) -> str:
+    """Text with its encoded words (RFC 2047) decoded."""
+    if "=?" not in text:
+        return text
+    text = re.sub(r"(\?=)\s{1,100}(=\?)", r"\1\2", text)
+    return _WORD.sub(_word, text)
+
+
+def _word(match: re.Match[str]) -> str:
+    charset, encoding, data = match.groups()
+    raw = data.encode("ascii", "replace")
+    raw = _base64(raw) if encoding in "bB" else quopri.decodestring(raw.replace(b"_", b" "))
+    return decode(raw, charset.split("*")[0].encode())
+
+
+def _base64(raw: bytes) -> bytes:
+    clean = re.sub(rb"[^A-Za-z0-9+/]", b"", raw.split(b"\n\n--", 1)[0])
+    try:
+        return binascii.a2b_base64(
+            clean[: len(clean) // 4 * 4] + (clean[len(clean) // 4 * 4 :] + b"==")[:4]
+            if len(clean) % 4 > 1
+            else clean[: len(clean) // 4 * 4]
+        )
+    except (binascii.Error, ValueError):
+        return raw
+
+
+def plain(text: str) -> str:
+    """The text of HTML: no tags, entities decoded, a line per block."""
+    text = _HIDDEN.sub(" ", text)
+    return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))
+
+
+def date(text: str) -> datetime | None:
+    """An RFC 5322 date as aware UTC; None when it cannot be read."""
+    try:
+        found = parsedate_to_datetime(text.strip()[:100])
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _once(names: list[str], name: str) -> None:
+    if name not in names:
+        names.append(name)
