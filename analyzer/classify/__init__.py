@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from analyzer.classify.rules import Hit, Rules, load
-from analyzer.model import Kind, Outcome, Report, Stage, Verdict
+from analyzer.model import Kind, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
 MOST = 2000  # characters of a text that are judged
@@ -75,7 +75,12 @@ def _verdict(words: str, prose: str, status: str | None, code: str | None, stage
 def _witnesses(
     rules: Rules, words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool
 ) -> Iterator[Witness]:
+    early = stage in {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
     for hit, matched in _hits(rules, words, host):
+        if early and rules.reasons[hit.rule.reason].severity is Severity.HARD:
+            # before a recipient was named, "does not exist" is said of the sender
+            yield Witness("sender-rejected", hit.rule.id, 0.9 - hit.rule.order * 1e-6, "diagnostic", (hit.start, hit.end), matched)
+            continue
         yield Witness(
             hit.rule.reason,
             hit.rule.id,
@@ -94,9 +99,8 @@ def _witnesses(
             weak = "undetermined" if status.startswith("4") and rules.reasons[weak].severity == "hard" else weak
             if weak != "undetermined":
                 yield Witness(weak, f"status.{detail}", WEAK, "status", matched=status)
-    if code and code[0] == "5" and stage in {Stage.CONNECT, Stage.EHLO, Stage.MAIL}:
-        # before a recipient was named, a refusal cannot be about the address
-        yield Witness("policy", "stage.before-recipient", 0.5, "stage", matched=stage.value if stage else None)
+    if code and code[0] == "5" and early and stage:
+        yield Witness("policy", "stage.before-recipient", 0.5, "stage", matched=stage.value)
     if code == "552" and not status:
         yield Witness("mailbox-full", "reply.552", 0.45, "reply_code", matched=code)
     for hit, matched in _hits(rules, prose, host):

@@ -116,7 +116,7 @@ def load(extra: Path | None = None) -> Rules:
         name: Reason(name, Severity(t["severity"]), t["fault"], t["meaning"], t["scope"], t["retry"], t["action"])
         for name, t in _toml(base.joinpath("taxonomy.toml")).items()
     }
-    files: list[Traversable] = sorted(extra.glob("*.toml")) if extra else []
+    files: list[Traversable | Path] = [*sorted(extra.glob("*.toml"))] if extra else []
     files += [*sorted(base.joinpath("providers").iterdir(), key=lambda f: f.name), base.joinpath("mta.toml"), base.joinpath("generic.toml")]
     rules: list[Rule] = []
     for file in files:

@@ -44,7 +44,7 @@ def parse(message: Message) -> Report | None:
     )
     marked = marked or top.header("precedence").strip().lower() in {"auto_reply", "auto-reply"}
     marked = marked or (bool(_SUBJECT.search(subject)) and "list-id" not in top.headers)
-    if not marked:
+    if not marked or _UNSUBSCRIBE.match(subject.strip()):
         return None
     text = text_of(message)
     kind = reply_type(subject, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
@@ -11,7 +11,6 @@ from analyzer.parse.original import original, recipients, returned_headers
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
-_REDACTED = re.compile(r"redacted|removed|undisclosed|^x+@", re.I)
 
 
 def parse(message: Message) -> Report | None:
@@ -34,11 +33,11 @@ def parse(message: Message) -> Report | None:
     if kind not in COMPLAINTS | UNSUBSCRIPTIONS:
         return Report(Kind.OTHER_REPORT, "feedback", original=about, why=f"feedback report of type {kind}", **report)  # type: ignore[arg-type]
     outcome = Kind.UNSUBSCRIBED if kind in UNSUBSCRIPTIONS else Kind.COMPLAINED
-    outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers, top.headers) or [None])
+    outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers, top.headers) or (None,))
     return Report(outcome, "feedback", outcomes, about, **report)  # type: ignore[arg-type]
 
 
-def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]], top: dict[str, list[bytes]]) -> list[str]:
+def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]], top: dict[str, list[bytes]]) -> Sequence[str | None]:
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
         found = [a for v in said.get(name, [])[:1000] for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:
@@ -47,7 +46,7 @@ def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]], top: dic
         found = [a for v in top.get(name, []) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
-    tos = [a for a in recipients(headers) if not _REDACTED.search(a)]
+    tos = recipients(headers)
     return tos if len(tos) == 1 else []
 
 

@@ -34,8 +34,13 @@ _SUBJECT = re.compile(
 )
 _FAILED = re.compile(
     r"undeliver|n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
-    r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|undelivered|warning|queued|delay|"
+    r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected",
+    re.I,
+)
+_MACHINE = re.compile(
+    r"smtp|\b[45]\d\d[ -]|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
+    r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript",
     re.I,
 )
 _DELAYED = re.compile(
@@ -60,6 +65,7 @@ _LABEL = re.compile(
     r"^[ \t*>|-]{0,8}(?:to|recipient(?:\(s\)|s)?|final[- ]recipient|original[- ]recipient|address(?:es)?|failed recipients?|e-?mail(?: address)?|user|envelope-to|rcpt to|an|empfänger|destinataire|destinatario|intended recipient\w*|宛先)\s*[:=][ \t]*(?:\S{0,3}\s)?<?([^\s<>@]{1,64}@[^\s<>,;]{3,255})",
     re.I | re.M,
 )
+_TRANSCRIPT = re.compile(r"^[ \t]{0,4}[45]\d\d[ -](?:[45]\.\d+\.\d+ )?<([^\s<>@]{1,64}@[^\s<>]{3,255})>\.\.\.", re.M)
 _HEAD = re.compile(
     r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@[\w.-]{3,255})[>\])\"']{0,2}[ \t]*(?:[.:,;(–-]|$)", re.M
 )
@@ -98,15 +104,16 @@ def _is_bounce(message: Message, own: str, failed: bool) -> bool:
     if failed:
         return True
     subject = top.header("subject")
-    if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I) or "list-id" in top.headers or "list-unsubscribe" in top.headers:
+    if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I):
         return False
-    sender = top.header("from")
-    addresses = address.addresses(sender, 1)
-    daemon = bool(_NAME.search(sender)) or bool(_DAEMON.match(addresses[0] if addresses else sender.strip(' "<>')))
-    null = top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
-    named = bool(_SUBJECT.search(subject))
-    report = top.type == "multipart/report"
-    return bool(_FAILED.search(own)) and (daemon + null + named + report >= 2 or (daemon and not subject))
+    if not _FAILED.search(own):
+        return False
+    if is_from_a_mailer(message) or top.type == "multipart/report":
+        return True
+    # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
+    if "list-id" in top.headers or "list-unsubscribe" in top.headers:
+        return False
+    return bool(_SUBJECT.search(subject)) and bool(_MACHINE.search(own))
 
 
 def is_from_a_mailer(message: Message) -> bool:
@@ -128,9 +135,10 @@ def _who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[st
         for a in address.addresses(v.decode("utf-8", "replace"), 3)
     }
     named = [a for a in address.addresses(own, 200)]
+    transcript = [a for m in _TRANSCRIPT.finditer(own) for a in [m.group(1)]]
     agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
-    if agreed:
-        return agreed
+    if agreed or transcript:
+        return list({a.lower(): a for a in [*agreed, *transcript]}.values())
     strangers = [a for a in named if a.lower() not in ours | senders and not _DAEMON.match(a)]
     heads = {m.group(1).strip(".").lower() for m in _HEAD.finditer(own)} | {m.group(1).strip(".>\"'").lower() for m in _LABEL.finditer(own)}
     placed = [a for a in strangers if a.lower() in heads]
@@ -192,7 +200,11 @@ def _near(text: str, recipient: str, final: str, alone: bool) -> str:
             end = low.find("\n\n", at + len(name))
             if end >= 0 and end - at < len(name) + 6:  # the name stands alone, its reason after a blank line
                 end = low.find("\n\n", end + 2)
-            return text[begin : end if end >= 0 else len(text)][:4000]
+            near = text[begin : end if end >= 0 else len(text)][:4000]
+            for other in _HEAD.finditer(near, at - begin + len(name)):
+                if other.group(1).lower().strip(".") not in {recipient.lower(), final.lower()}:
+                    return near[: other.start()]
+            return near
     return ""
 
 
@@ -208,7 +220,7 @@ def _receivers(near: str, wide: str) -> tuple[str | None, str | None]:
         if address.REPLY.match(words):
             best = words
             break
-        if best is None and len(words) > 12 and _FAILED.search(words):
+        if best is None and len(words) > 12 and not words.startswith("This report") and _FAILED.search(words):
             best = words
     if best is None or not address.REPLY.match(best):
         code = address.REPLY.search(near)
