@@ -19,12 +19,11 @@ MAX_DEPTH = 60
 MAX_HEADER_BYTES = 512 * 1024  # of one header block
 MAX_VALUE = 16 * 1024  # of one header's value
 MAX_TEXT = 256 * 1024  # of one text part that are decoded
-MAX_WORD = 4096  # of an encoded word
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.M)
 _BOUNDARY = re.compile(rb"""boundary\s*=\s*(?:"([^"\n]{1,200})"|([^\s;"]{1,200}))""", re.I)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.I)
-_WORD = re.compile(r"=\?([A-Za-z0-9_.:*-]{1,40})\?([bBqQ])\?([^?\s]{0,%d})\?=" % MAX_WORD)
+_WORD = re.compile(r"=\?([A-Za-z0-9_.:*-]{1,40})\?([bBqQ])\?([^?\s]{0,4096})\?=")
 _TAG = re.compile(r"<[^<>]{0,10000}>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", re.I)
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1", re.I)

@@ -134,8 +134,8 @@ def _who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[st
         for v in headers.get(n, [])[:1]
         for a in address.addresses(v.decode("utf-8", "replace"), 3)
     }
-    named = [a for a in address.addresses(own, 200)]
-    transcript = [a for m in _TRANSCRIPT.finditer(own) for a in [m.group(1)]]
+    named = address.addresses(own, 200)
+    transcript = [m.group(1) for m in _TRANSCRIPT.finditer(own)]
     agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
     if agreed or transcript:
         return list({a.lower(): a for a in [*agreed, *transcript]}.values())

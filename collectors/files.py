@@ -1,0 +1,218 @@
+"""Mail in files: .eml, folders of them, Maildir, mbox; plain, .gz or .zst; standard input. Nothing is changed on the disk."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import sys
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, cast
+
+import zstandard
+
+from analyzer.config import FilesSource
+from analyzer.model import MESSAGE, Capture
+from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+
+MAX_MESSAGE = 64 * 1024 * 1024  # bytes, expanded
+BATCH_MESSAGES = 500
+BATCH_BYTES = 32 * 1024 * 1024
+CHUNK = 1024 * 1024
+# a From_ line: sender, day, month, date, time, year; a line of prose that begins with "From " is none
+_FROM = re.compile(
+    rb"From (?:\S+|\"[^\"\n]{0,200}\"\S*)?\s{0,3}(?:.{0,60}?)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +(?:[A-Z][a-z]{2} +\d{1,2}|\d{1,2} +[A-Z][a-z]{2})\b.{0,60}\d{4}"
+)
+_QUOTED = re.compile(rb"^>(>*From )", re.M)
+_SKIP = (".tmp", ".lock", ".idx", ".db", ".sqlite", ".toml", ".csv", ".jsonl", ".json", ".py", ".md", ".txt")
+
+
+def read_messages(paths: Iterable[Path | str], said: Progress = silent) -> Iterator[tuple[str, bytes]]:
+    """Id and bytes of each message in files, folders, Maildirs and mboxes, in order; '-' is standard input.
+
+    The id is the path, in an mbox PATH#N with N from 1. Raises SourceFailed for a path that is not there.
+    What is left out (over 64 MiB, a damaged archive) is told to `said` as a note.
+    """
+    for path in paths:
+        if str(path) == "-":
+            yield from _messages("-", sys.stdin.buffer, said)
+            continue
+        for file in files(Path(path)):
+            yield from read_file(file, said)
+
+
+def files(path: Path) -> Iterator[Path]:
+    """The files of a path, in sorted order: itself, or those of a folder and its folders; of a Maildir not what is still in tmp."""
+    if not path.exists():
+        raise SourceFailed(f"{path}: no such file or folder; check the path (here: {Path.cwd()}).")
+    if not path.is_dir():
+        yield path
+        return
+    for entry in sorted(path.iterdir()):
+        if entry.name.startswith(".") and not entry.is_dir():
+            continue
+        if entry.is_dir():
+            if entry.name != "tmp":
+                yield from files(entry)
+        elif entry.suffix.lower() not in _SKIP and not entry.name.startswith("dovecot"):
+            yield entry
+
+
+def read_file(file: Path, said: Progress = silent) -> Iterator[tuple[str, bytes]]:
+    """The messages of one file."""
+    try:
+        with file.open("rb") as raw:
+            yield from _messages(str(file), raw, said)
+    except PermissionError:
+        raise SourceFailed(f"{file}: may not be read; check its owner and permissions.") from None
+    except OSError as e:
+        said(0, None, f"{file}: cannot be read ({e.strerror}); left out")
+
+
+def _messages(name: str, raw: IO[bytes], said: Progress) -> Iterator[tuple[str, bytes]]:
+    stream = _expanded(name, raw)
+    try:
+        head = stream.read(CHUNK)
+        # one message in a file of its own may have kept its From_ line
+        if (
+            not name.lower().endswith((".eml", ".eml.gz", ".eml.zst"))
+            and head.startswith((b"From ", b"\nFrom "))
+            and _FROM.match(head.lstrip(b"\n")[:400])
+        ):
+            for n, message in enumerate(split_mbox(head, stream, name, said), 1):
+                yield f"{name}#{n}", message
+            return
+        rest = stream.read(MAX_MESSAGE - len(head) + 1) if len(head) == CHUNK else b""
+        while rest and len(head) + len(rest) <= MAX_MESSAGE:
+            more = stream.read(MAX_MESSAGE - len(head) - len(rest) + 1)
+            if not more:
+                break
+            rest += more
+        if len(head) + len(rest) > MAX_MESSAGE:
+            said(0, None, f"{name}: larger than {MAX_MESSAGE >> 20} MiB; left out")
+            return
+        yield name, head + rest
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as e:
+        said(0, None, f"{name}: the archive is damaged or cut off ({e}); the messages before that were read")
+
+
+def _expanded(name: str, raw: IO[bytes]) -> IO[bytes]:
+    if name.endswith(".gz"):
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+    if name.endswith(".zst"):
+        return io.BufferedReader(zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(raw), CHUNK)
+    return raw
+
+
+def split_mbox(head: bytes, stream: IO[bytes], name: str = "mbox", said: Progress = silent) -> Iterator[bytes]:
+    """The messages of an mbox that begins with `head` and goes on in `stream`: in flat memory, also from a pipe.
+
+    A line "From ..." begins a message only after a blank line and with a date in it. mboxrd's '>From ' is unquoted.
+    """
+    buffer, skipping, begin = head.lstrip(b"\n"), False, 0
+    while True:
+        at = _next_from(buffer, begin)
+        if at >= 0:
+            if not skipping:
+                yield _unquoted(buffer[:at])
+            buffer, skipping, begin = buffer[at:], False, 0
+            continue
+        chunk = stream.read(CHUNK)
+        if not chunk:
+            if buffer and not skipping:
+                yield _unquoted(buffer)
+            return
+        # a separator may lie across the border of two chunks
+        begin = max(0, len(buffer) - 512)
+        buffer += chunk
+        if len(buffer) > MAX_MESSAGE:
+            if not skipping:
+                said(0, None, f"{name}: a message larger than {MAX_MESSAGE >> 20} MiB was left out")
+            skipping, buffer, begin = True, b"\n" + buffer[-1024:], 0
+
+
+def _next_from(buffer: bytes, begin: int) -> int:
+    """Where the next message's From_ line begins; -1 when none does, as far as the buffer goes."""
+    at = begin
+    while True:
+        blank, crlf = buffer.find(b"\n\nFrom ", at), buffer.find(b"\r\n\r\nFrom ", at)
+        found = min((x for x in (blank, crlf) if x >= 0), default=-1)
+        if found < 0:
+            return -1
+        start = found + (2 if found == blank else 4)
+        line = buffer[start : start + 400]
+        if b"\n" not in line and len(line) < 400:
+            return -1
+        if _FROM.match(line.split(b"\n", 1)[0]):
+            return start
+        at = start
+
+
+def _unquoted(message: bytes) -> bytes:
+    body = message.split(b"\n", 1)[1] if b"\n" in message else b""
+    if body.endswith(b"\n\n"):
+        body = body[:-1]
+    elif body.endswith(b"\r\n\r\n"):
+        body = body[:-2]
+    return _QUOTED.sub(rb"\1", body) if b"\n>" in body or body.startswith(b">") else body
+
+
+class FilesCollector:
+    """Collects the mail that lies in files."""
+
+    def __init__(self, name: str, source: FilesSource) -> None:
+        self.name, self._source = name, source
+
+    def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
+        """One pass over the files that are new or have changed since the last."""
+        tally = Tally()
+        done = dict(cursor())
+        everything = list(files(self._source.path))
+        for n, file in enumerate(everything, 1):
+            stat = file.stat()
+            mark = {_key(file, self._source.path): f"{stat.st_size}:{stat.st_mtime_ns}"}
+            if not mark.items() <= done.items():
+                tally += self._collect_file(file, keep, mark, progress)
+            progress(n, len(everything))
+        return tally
+
+    def _collect_file(self, file: Path, keep: Keep, mark: Mapping[str, str], progress: Progress) -> Tally:
+        tally, batch, size = Tally(), [], 0
+        refused: list[str] = []
+
+        def said(done: int, total: int | None, note: str = "") -> None:
+            refused.append(note)
+            progress(done, total, note)
+
+        for _, data in read_file(file, said):
+            batch.append(Capture(data, MESSAGE, self.name, datetime.now(UTC)))
+            size += len(data)
+            if len(batch) >= BATCH_MESSAGES or size >= BATCH_BYTES:
+                tally += _kept(len(batch), keep(batch))
+                batch, size = [], 0
+        # the file is marked as read with its last batch, so that a crash before it reads the file again
+        if batch:
+            tally += _kept(len(batch), keep(batch, mark))
+        return tally + Tally(refused=len(refused))
+
+    def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
+        """Looks every ten seconds for files that are new or have changed."""
+        while True:
+            try:
+                self.collect(keep, cursor, progress)
+            except SourceFailed as e:
+                progress(0, None, str(e))
+            if stop.wait(10):
+                return
+
+
+def _key(file: Path, base: Path) -> str:
+    return str(file.relative_to(base)) if file != base else file.name
+
+
+def _kept(seen: int, new: int) -> Tally:
+    return Tally(seen, new, seen - new)
