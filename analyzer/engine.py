@@ -1,0 +1,30 @@
+"""Ibis on DuckDB in the reader's own process, over the Parquet files of the lake's Delta snapshot.
+
+There is no database file, so readers in several processes never block the writer, nor it them.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from analyzer.lake import EVENT_SCHEMA, Lake
+
+
+class Engine:
+    """Queries over a lake. Not safe to share between threads without a lock."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self.connection = ibis.duckdb.connect()
+        self.connection.raw_sql("SET TimeZone = 'UTC'")
+        self.connection.raw_sql("SET enable_progress_bar = false")
+
+    def events(self) -> tuple[int, ir.Table]:
+        """The version of the snapshot, and its events; an empty table of the same columns before anything was kept."""
+        version, files = self._lake.files("events")
+        if not files:
+            return version, self.connection.create_table(
+                "no_events", schema=ibis.Schema.from_pyarrow(EVENT_SCHEMA), temp=True, overwrite=True
+            )
+        return version, self.connection.read_parquet(files, table_name="events", hive_partitioning=True, union_by_name=True)

@@ -1,0 +1,354 @@
+"""Every number is defined here, once: METRICS says what it is, `Numbers.measure` computes it. Pages and notebooks do not divide."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from analyzer.model import Kind
+from analyzer.store import Store
+
+DIMENSIONS = (
+    "day",
+    "week",
+    "campaign",
+    "mail_type",
+    "provider",
+    "sending_domain",
+    "smtp_provider",
+    "sending_ip",
+    "severity",
+    "reason",
+    "fault",
+)
+"""What numbers can be cut by. The last three belong to failures."""
+Z = 1.959963984540054  # the 97.5 % point of the normal distribution
+
+
+class PeriodError(ValueError):
+    """A period cannot be read; the message says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """UTC days of the send, from `start` to before `end`."""
+
+    start: date
+    end: date
+
+    @property
+    def days(self) -> int:
+        """Its length."""
+        return (self.end - self.start).days
+
+    def before(self) -> Period:
+        """The period of the same length just before."""
+        return Period(self.start - timedelta(days=self.days), self.start)
+
+    def __str__(self) -> str:
+        return f"{self.start.isoformat()} to {(self.end - timedelta(days=1)).isoformat()}"
+
+    @classmethod
+    def parse(cls, text: str, today: date) -> Period:
+        """'day', 'week', 'month' (whole days before `today`) or '2026-11-01..2026-11-30'. Raises PeriodError."""
+        days = {"day": 1, "week": 7, "month": 30}.get(text)
+        if days:
+            return cls(today - timedelta(days=days), today)
+        first, dots, last = text.partition("..")
+        try:
+            start = date.fromisoformat(first)
+            end = date.fromisoformat(last) if dots else start
+        except ValueError:
+            raise PeriodError(f"{text!r} is no period; expected day, week, month or 2026-11-01..2026-11-30.") from None
+        if end < start:
+            raise PeriodError(f"{text!r} ends before it begins.")
+        return cls(start, end + timedelta(days=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number and its meaning. Numerator and denominator are columns of the ledger that are summed."""
+
+    name: str
+    title: str
+    numerator: str
+    denominator: str | None  # None: a count
+    sentence: str  # for a marketer
+    caveat: str  # for an engineer
+    good: Literal["low", "high", "neither"] = "neither"
+    unit: Literal["share", "count", "money"] = "share"
+    aim: float | None = None  # a threshold that providers publish
+    never: float | None = None
+    needs_deliveries: bool = False
+
+
+def _metrics() -> dict[str, Metric]:
+    m = Metric
+    found = [
+        m("sent", "Sent", "sent", None, "Messages handed to an SMTP provider, each counted once per recipient.", "Unique by Message-ID and recipient.", unit="count"),
+        m("accepted", "Accepted", "accepted", "sent", "Messages that a receiving server took and did not send back.", "Delivered (2xx at the end of DATA) less later bounces.", "high", needs_deliveries=True),
+        m("pending", "Pending", "pending", "sent", "Messages of which nothing final is known yet; they may still arrive.", "No delivery and no bounce so far.", "low", needs_deliveries=True),
+        m("bounce", "Bounced", "bounced", "sent", "Messages that came back, for whatever reason.", "Final failures; a warning of delay is none.", "low", aim=0.02, never=0.05),
+        m("hard", "Dead addresses", "hard", "sent", "Messages to addresses that cannot receive mail: stop mailing them.", "Severity hard: the address is at fault.", "low", aim=0.02),
+        m("soft", "Soft bounces", "soft", "sent", "The address may be fine; its mailbox or mail system could not take the message.", "Severity soft.", "low"),
+        m("block", "Blocked", "block", "sent", "The receiver refused us: keep the addresses, mend the cause.", "Severity block: reputation, authentication, content, volume.", "low"),
+        m("undetermined", "Not said why", "undetermined", "sent", "Messages refused without a reason given.", "Severity undetermined.", "low"),
+        m("complaint", "Complaints", "complained", "complaints_heard", "Recipients who pressed the spam button.", "Only of providers that return complaints; Gmail shows its own rate in Postmaster Tools.", "low", aim=0.001, never=0.003, needs_deliveries=True),
+        m("open", "Opened by people", "opened_human", "accepted", "Messages opened by somebody who is surely a person.", "Lower bound: opens of proxies that may be people are not in it.", "high", needs_deliveries=True),
+        m("open_up_to", "Opened, at most", "opened_up_to", "accepted", "Messages opened by a person, counting those where it cannot be told.", "Upper bound: human and unknown.", "high", needs_deliveries=True),
+        m("open_raw", "Opened, raw", "opened", "accepted", "What other tools call the open rate: machines are in it.", "Apple's mail privacy opens everything.", needs_deliveries=True),
+        m("open_machine", "Opened by machines", "opened_machine", "accepted", "Messages that only machines opened.", "By user agent.", needs_deliveries=True),
+        m("click", "Clicked", "clicked_people", "accepted", "Messages in which somebody clicked; link scanners are left out.", "Agents human and unknown.", "high", needs_deliveries=True),
+        m("unsubscribe", "Unsubscribed", "unsubscribed", "accepted", "Recipients who asked to be taken off the list.", "By link, one-click, mail or provider.", "low", needs_deliveries=True),
+        m("conversion", "Ordered", "converted", "accepted", "Messages that an order followed.", "By Message-ID, else the recipient's latest message within the conversion window.", "high", needs_deliveries=True),
+        m("value", "Order value", "value", None, "What those orders came to.", "Summed as given; currencies are not converted.", "high", "money"),
+        m("delayed", "Delayed", "delayed", "sent", "Messages that a server put off at least once.", "Warnings; most arrive later.", "low"),
+    ]  # fmt: skip
+    return {metric.name: metric for metric in found}
+
+
+METRICS = _metrics()
+COLUMNS = sorted({c for m in METRICS.values() for c in (m.numerator, m.denominator) if c} | {"delivered"})
+
+
+def wilson(numerator: float, denominator: float) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927): two numbers between 0 and 1; (nan, nan) of nothing."""
+    if denominator <= 0:
+        return math.nan, math.nan
+    p, n = min(1.0, numerator / denominator), denominator
+    middle = p + Z * Z / (2 * n)
+    half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    return max(0.0, (middle - half) / (1 + Z * Z / n)), min(1.0, (middle + half) / (1 + Z * Z / n))
+
+
+class Numbers:
+    """The numbers of one store. Safe to share between threads."""
+
+    def __init__(self, store: Store, window_days: int = 5, conversion_days: int = 7) -> None:
+        from analyzer.engine import Engine
+
+        self._store, self._window, self._conversion = store, window_days, conversion_days
+        self._engine = Engine(store.lake)
+        self._lock = threading.RLock()
+        self.version = -2  # before the first snapshot; an empty lake is -1
+        self.refresh()
+
+    @classmethod
+    def open(cls, path: Path, window_days: int = 5, conversion_days: int = 7) -> Numbers:
+        """The numbers of the store at `path`. Raises StoreError."""
+        return cls(Store(path, create=False), window_days, conversion_days)
+
+    @property
+    def simulated(self) -> str | None:
+        """The notice of made-up data, to be shown wherever a number is."""
+        return self._store.simulated
+
+    def refresh(self) -> bool:
+        """Takes in what the lake has got since; whether there was anything."""
+        from analyzer.ledger import ledger
+
+        with self._lock:
+            if self._store.lake.version("events") == self.version:
+                return False
+            version, events = self._engine.events()
+            connection = self._engine.connection
+            # a new table each time: Ibis 12 cannot overwrite one on DuckDB 2
+            name = f"ledger_{version + 1}"
+            self._ledger = connection.create_table(name, ledger(events, self._window, self._conversion))
+            connection.raw_sql(f"DROP TABLE IF EXISTS ledger_{max(self.version + 1, 0)}") if self.version > -2 else None
+            self._events = events
+            self.version = version
+            return True
+
+    def measure(
+        self, metrics: Sequence[str], by: Sequence[str] = (), where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None
+    ) -> pd.DataFrame:
+        """Columns: *by, metric, numerator, denominator, value, low, high, provisional, note. Sums first, divides last.
+
+        Where nothing was sent, or no delivery log is connected, the value is missing and `note` says why; it is never 0.
+        Raises ValueError for names that are not known.
+        """
+        for name in metrics:
+            _known(name, METRICS, "metric")
+        sums = self._sums(by, where, period)
+        deliveries = bool(sums["delivered"].sum()) if len(sums) else False
+        young = datetime.now(UTC).date() - timedelta(days=self._window)
+        rows = [
+            {
+                **{b: row[b] for b in by},
+                **_value(METRICS[name], row, deliveries),
+                "provisional": bool(row["last_day"] and row["last_day"] > young),
+            }
+            for row in sums.to_dict("records")
+            for name in metrics
+        ]
+        return pd.DataFrame(rows, columns=[*by, "metric", "numerator", "denominator", "value", "low", "high", "provisional", "note"])
+
+    def _sums(self, by: Sequence[str], where: Mapping[str, Sequence[str]] | None, period: Period | None) -> pd.DataFrame:
+        rows = self._rows(where, period)
+        sums = {c: rows[c].sum() for c in COLUMNS} | {"last_day": rows.day.max()}
+        with self._lock:
+            grouped = rows.group_by([_known(b, DIMENSIONS, "dimension") for b in by]) if by else rows
+            frame: pd.DataFrame = grouped.agg(**sums).execute()
+        frame[COLUMNS] = frame[COLUMNS].fillna(0)
+        frame["last_day"] = [d if pd.isna(d) is False and isinstance(d, date) else None for d in pd.to_datetime(frame["last_day"]).dt.date]
+        return frame.sort_values(list(by), ignore_index=True) if by else frame
+
+    def _rows(self, where: Mapping[str, Sequence[str]] | None, period: Period | None) -> Any:
+        rows = self._ledger
+        if period:
+            rows = rows.filter(rows.day >= period.start, rows.day < period.end)
+        for name, values in (where or {}).items():
+            _known(name, DIMENSIONS, "dimension")
+            if values:
+                rows = rows.filter(rows[name].isin(list(values)))
+        return rows
+
+    def breakdown(self, by: Sequence[str], where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None) -> pd.DataFrame:
+        """Failures counted: columns *by, count, total, share, low, high; most first."""
+        rows = self._rows(where, period)
+        rows = rows.filter(rows.bounced == 1)
+        with self._lock:
+            frame: pd.DataFrame = rows.group_by([_known(b, DIMENSIONS, "dimension") for b in by]).agg(count=rows.count()).execute()
+        total = int(frame["count"].sum())
+        frame["total"] = total
+        frame["share"] = frame["count"] / total if total else math.nan
+        intervals = [wilson(c, total) for c in frame["count"]]
+        frame["low"], frame["high"] = [i[0] for i in intervals], [i[1] for i in intervals]
+        return frame.sort_values(["count", *by], ascending=[False, *[True] * len(by)], ignore_index=True)
+
+    def replies(self, where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None, limit: int = 200) -> pd.DataFrame:
+        """The receivers' words, alike ones together: columns template, provider, severity, reason, fault, rule, count, first, last, example, capture_id."""
+        rows = self._rows(where, period)
+        rows = rows.filter(rows.bounced == 1)
+        with self._lock:
+            frame: pd.DataFrame = (
+                rows.group_by(["template", "provider", "severity", "reason", "fault", "rule"])
+                .agg(
+                    count=rows.count(),
+                    first=rows.failed_at.min(),
+                    last=rows.failed_at.max(),
+                    example=rows.diagnostic.min(),
+                    capture_id=rows.capture_id.min(),
+                )
+                .order_by(["count"])
+                .execute()
+            )
+        return frame.sort_values("count", ascending=False, ignore_index=True).head(limit)
+
+    def failures(self, where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None, limit: int = 20_000) -> pd.DataFrame:
+        """Failed messages one by one: when, to which provider, why; at most `limit`, the latest first."""
+        rows = self._rows(where, period)
+        rows = rows.filter(rows.bounced == 1)
+        names = (
+            "failed_at",
+            "provider",
+            "severity",
+            "reason",
+            "fault",
+            "campaign",
+            "mail_type",
+            "sending_domain",
+            "sending_ip",
+            "smtp_provider",
+            "status",
+            "reply_code",
+            "diagnostic",
+            "message_id",
+            "capture_id",
+        )
+        with self._lock:
+            frame: pd.DataFrame = rows.select(*names).order_by(rows.failed_at.desc()).limit(limit).execute()
+        return frame
+
+    def values(self, dimension: str, period: Period | None = None) -> list[str]:
+        """The values of a dimension, the most frequent first."""
+        rows = self._rows(None, period)
+        column = rows[_known(dimension, DIMENSIONS, "dimension")]
+        with self._lock:
+            frame: pd.DataFrame = rows.filter(column.notnull()).group_by(dimension).agg(n=rows.count()).execute()
+        return [str(v) for v in frame.sort_values("n", ascending=False)[dimension]]
+
+    def span(self) -> Period | None:
+        """From the first to the last day that the ledger has; None when it is empty."""
+        with self._lock:
+            row = self._ledger.agg(first=self._ledger.day.min(), last=self._ledger.day.max()).execute().iloc[0]
+        if pd.isna(row["first"]):
+            return None
+        return Period(pd.Timestamp(row["first"]).date(), pd.Timestamp(row["last"]).date() + timedelta(days=1))
+
+    def freshness(self) -> pd.DataFrame:
+        """Per source: events, the last arrival, and how many could not be read."""
+        e = self._events
+        with self._lock:
+            frame: pd.DataFrame = (
+                e.group_by("source")
+                .agg(events=e.count(), last=e.received_at.max(), unreadable=(e.kind == Kind.UNREADABLE.value).sum())
+                .execute()
+            )
+        return frame.sort_values("source", ignore_index=True)
+
+    def test_sends(self) -> pd.DataFrame:
+        """What became of test mails, the latest first."""
+        e = self._events
+        names = [
+            "at",
+            "provider",
+            "recipient_domain",
+            "smtp_provider",
+            "folder",
+            "seconds",
+            "authentication",
+            "status",
+            "diagnostic",
+            "capture_id",
+        ]
+        with self._lock:
+            frame: pd.DataFrame = e.filter(e.kind == Kind.PLACED.value).select(*names).execute()
+        return frame.sort_values("at", ascending=False, ignore_index=True)
+
+    def raw(self, capture_id: str) -> bytes | None:
+        """The bytes of a capture, as they came."""
+        capture = self._store.lake.get(capture_id)
+        return capture.data if capture else None
+
+
+def _value(metric: Metric, row: Mapping[str, Any], deliveries: bool) -> dict[str, Any]:
+    numerator = float(row[metric.numerator])
+    base: dict[str, Any] = {
+        "metric": metric.name,
+        "numerator": numerator,
+        "denominator": None,
+        "value": None,
+        "low": None,
+        "high": None,
+        "note": None,
+    }
+    if metric.denominator is None:
+        return base | {"value": numerator}
+    denominator = float(row[metric.denominator])
+    base["denominator"] = denominator
+    if not row["sent"]:
+        return base | {"note": "no send log: connect one to see rates"}
+    if metric.needs_deliveries and not deliveries:
+        return base | {"numerator": numerator, "note": "no delivery log: connect one to know what was accepted"}
+    if not denominator:
+        return base | {"note": "nothing to divide by: none of these messages counts here"}
+    low, high = wilson(numerator, denominator)
+    return base | {"value": numerator / denominator, "low": low, "high": high}
+
+
+def _known(name: str, known: Any, what: str) -> str:
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+        raise ValueError(f"{name!r} is no {what}; {hint}")
+    return name
