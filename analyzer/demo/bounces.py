@@ -127,20 +127,33 @@ def exim_prose(letter: Letter) -> bytes:
 def exim_warning(letter: Letter) -> bytes:
     """Exim warns that it still tries."""
     hours = max(1, (letter.at - letter.sent_at) // 3600)
-    return to_bytes(
-        f"Return-path: <>\n{_exim_head(letter, f'Warning: message 1t{letter.token[:6]}-0000{letter.token[6:8]}-1A delayed {hours} hours')}"
-        f"To: {BOUNCES}\nDate: {stamp(letter.at)}\n\n"
+    queue_id = f"1t{letter.token[:6]}-0000{letter.token[6:8]}-1A"
+    host = f"mx{letter.number % 2 + 1}.{letter.relay}"
+    text = (
+        "Content-type: text/plain; charset=us-ascii\n\n"
         "This message was created automatically by mail delivery software.\n"
         "A message that you sent has not yet been delivered to one or more of its\n"
-        f"recipients after more than {hours} hours on the queue on mx{letter.number % 2 + 1}.{letter.relay}.\n\n"
-        f"The message identifier is:     1t{letter.token[:6]}-0000{letter.token[6:8]}-1A\n"
-        f"The subject of the message is: {letter.subject if letter.subject.isascii() else letter.mail_type}\n"
+        f"recipients after more than {hours} hours on the queue on {host}.\n\n"
+        f"The message identifier is:     {queue_id}\n"
         f"The date of the message is:    {stamp(letter.sent_at)}\n\n"
         f"The address to which the message has not yet been delivered is:\n\n  {letter.recipient}\n{_exim_words(letter)}\n\n"
         "No action is required on your part. Delivery attempts will continue for\n"
         "some time, and this warning may be repeated at intervals if the message\n"
         "remains undelivered. Eventually the mail delivery software will give up,\n"
         "and when that happens, the message will be returned to you.\n"
+    )
+    status = f"Reporting-MTA: dns; {host}\n\nAction: delayed\nFinal-Recipient: rfc822;{letter.recipient}\nStatus: {letter.status}\n"
+    remote = (
+        f"Remote-MTA: dns; {letter.host}\nDiagnostic-Code: smtp; {folded(' '.join(letter.lines()), ' ')}\n" if letter.reply.host else ""
+    )
+    return multipart(
+        letter,
+        _exim_head(letter, f"Warning: message {queue_id} delayed {hours} hours"),
+        text,
+        status + remote,
+        returned_headers(letter),
+        boundary=f"{letter.at}-eximdsn-{letter.number}",
+        headers_only=True,
     )
 
 

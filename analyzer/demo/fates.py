@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from analyzer.demo.replies import TELL_DISABLED, Cause
-from analyzer.demo.shop import ALDER, IPS, Family, Flags, Ints, MailType, People, Sends, promotion_days, rng_for, seconds
+from analyzer.demo.shop import ALDER, CEDAR, IPS, RELAYS, Family, Flags, Ints, MailType, People, Sends, promotion_days, rng_for, seconds
 
 BLOCKED_IP = ALDER.ips[1]
 NEVER = np.iinfo(np.int64).max
@@ -87,7 +87,7 @@ def _of_the_message(rng: np.random.Generator, cause: Ints, sends: Sends, family:
     cause[free & own_host & (lot < 0.20)] = Cause.GREY
     cause[free & own_host & (lot < 0.02)] = Cause.NETWORK
     cause[free & promotion & (lot < 0.0009)] = Cause.SPAM
-    cause[free & (lot < 0.0002)] = Cause.UNSAID
+    cause[free & (sends.relay != RELAYS.index(CEDAR)) & (lot < 0.00025)] = Cause.UNSAID
 
 
 def _times(rng: np.random.Generator, sends: Sends, family: Ints, cause: Ints) -> tuple[Ints, Ints, Ints]:

@@ -117,9 +117,7 @@ def _form(letter: Letter, family: Family, late: bool) -> str:
 
 def _failure(form: str, letter: Letter, office: Office, kind: Kind) -> Mail:
     reason, severity = TRUTH[Cause(office.cause[letter.number])]
-    # Exim's warnings return nothing of the message, so nothing tells which one it was
-    message_id = None if form == "exim-warning" else letter.message_id
-    return Mail(form, kind, letter.at, _FORMS[form](letter), letter.recipient, message_id, reason, severity)
+    return Mail(form, kind, letter.at, _FORMS[form](letter), letter.recipient, letter.message_id, reason, severity)
 
 
 def _warnings(office: Office, fates: Fates) -> Iterator[Mail]:

@@ -35,7 +35,7 @@ TRUTH: dict[Cause, tuple[str, Severity]] = {
     Cause.DISABLED: ("mailbox-disabled", Severity.HARD),
     Cause.GONE: ("domain-unknown", Severity.HARD),
     Cause.FULL: ("mailbox-full", Severity.SOFT),
-    Cause.LISTED: ("poor-reputation", Severity.BLOCK),
+    Cause.LISTED: ("blocklisted", Severity.BLOCK),
     Cause.DMARC: ("authentication-failed", Severity.BLOCK),
     Cause.SPAM: ("spam-content", Severity.BLOCK),
     Cause.NETWORK: ("network-error", Severity.SOFT),
@@ -114,7 +114,7 @@ _DEAD: dict[Family, Reply] = {
     Family.APPLE: _rcpt("550 5.1.1 <{r}>: user does not exist"),
     Family.GMX: _rcpt(
         "550-Requested action not taken: mailbox unavailable",
-        "550 For explanation visit https://postmaster.gmx.net/en/error-messages?ip={ip}&c=nonex",
+        "550 For explanation visit https://postmaster.gmx.net/en/error-messages?c=nonex",
         code="5.1.1",
     ),
     Family.TONLINE: _rcpt("550 5.1.1 <{r}> unknown user account"),
@@ -158,7 +158,7 @@ _CAUSES: dict[Cause, dict[Family, Reply]] = {
         Family.MICROSOFT: Reply(
             (
                 "550 5.7.1 Unfortunately, messages from [{ip}] weren't sent. Please contact your Internet service provider since part of"
-                " their network is on our block list (S3140). You can also refer your provider to"
+                " their network is on our block list (S3150). You can also refer your provider to"
                 " http://mail.live.com/mail/troubleshooting.aspx#errors. [{id}.eurprd04.prod.outlook.com]",
             ),
             "MAIL FROM",
@@ -203,8 +203,8 @@ _OTHERWISE: dict[Cause, Reply] = {
     Cause.FULL: _POSTFIX_FULL,
     Cause.SPAM: _POSTFIX_SPAM,
     Cause.NETWORK: Reply(("connect to {h}[{hip}]:25: Connection timed out",), code="4.4.1", host=False),
-    Cause.CLOSED: _rcpt("550 5.7.1 <{r}>: Recipient address rejected: this list takes mail from its members only"),
-    Cause.UNSAID: _data("554 5.0.0 Message refused", code="5.0.0"),
+    Cause.CLOSED: _rcpt("550 5.7.1 <{r}>: Recipient address rejected: only members may post to this list"),
+    Cause.UNSAID: _data("554 5.0.0 Message not accepted for delivery", code="5.0.0"),
     Cause.GREY: _rcpt("450 4.7.1 <{r}>: Recipient address rejected: Greylisted, please try again in 300 seconds"),
     Cause.RATE: _rcpt("421 4.7.0 Too many messages from {ip}, please slow down and try again later"),
 }

@@ -163,4 +163,4 @@ def test_the_reports_are_well_formed_to_a_reader_of_another_house(plan: DemoPlan
         headers = email.message_from_string(returned) if isinstance(returned, str) else returned[0]
         assert headers["Message-ID"] == f"<{mail.message_id}>"
         assert not message.defects, mail.form
-    assert len({form for form, _ in seen}) == 8
+    assert len({form for form, _ in seen}) == 9
