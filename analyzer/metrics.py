@@ -129,6 +129,11 @@ def wilson(numerator: float, denominator: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + Z * Z / n)), min(1.0, (middle + half) / (1 + Z * Z / n))
 
 
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as plain dictionaries."""
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+
+
 class Numbers:
     """The numbers of one store. Safe to share between threads."""
 
@@ -187,7 +192,7 @@ class Numbers:
                 **_value(METRICS[name], row, deliveries),
                 "provisional": bool(row["last_day"] and row["last_day"] > young),
             }
-            for row in sums.to_dict("records")
+            for row in records(sums)
             for name in metrics
         ]
         return pd.DataFrame(rows, columns=[*by, "metric", "numerator", "denominator", "value", "low", "high", "provisional", "note"])

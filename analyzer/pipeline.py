@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from analyzer.classify import classify
 from analyzer.lake import capture_table, event_table
@@ -17,6 +22,8 @@ from analyzer.store import Store
 log = logging.getLogger(__name__)
 BATCH_CAPTURES = 5_000
 BATCH_BYTES = 32 * 1024 * 1024
+PART = 50  # captures that are read at once, by one process
+PARALLEL_FROM = 200  # captures: for fewer, starting processes takes longer than reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +56,26 @@ def derive(capture: Capture, key: bytes, capture_id: str | None = None) -> tuple
         return record(capture, report, [], key, capture_id)
 
 
-def flush(store: Store, progress: Callable[[int, int], None] | None = None) -> Flushed:
+def flush(store: Store, progress: Callable[[int, int], None] | None = None, processes: int = 1) -> Flushed:
     """Moves all that waits in the inbox to the lake, exactly once, whatever crashed before. Raises StoreError, KeepFailed.
 
-    `progress` is told the captures done and those that waited at the start.
+    `progress` is told the captures done and those that waited at the start. Large batches are read by `processes` at once.
     """
     waiting = store.inbox.waiting()
     total = Flushed()
-    while True:
-        part = _flush_batch(store)
-        if part is None:
-            return total
-        total += part
-        if progress:
-            progress(total.captures, max(waiting, total.captures))
+    pool = ProcessPoolExecutor(processes) if processes > 1 and waiting > PARALLEL_FROM else None
+    try:
+        while (part := _flush_batch(store, pool)) is not None:
+            total += part
+            if progress:
+                progress(total.captures, max(waiting, total.captures))
+        return total
+    finally:
+        if pool:
+            pool.shutdown()
 
 
-def _flush_batch(store: Store) -> Flushed | None:
+def _flush_batch(store: Store, pool: Executor | None) -> Flushed | None:
     """One batch; None when nothing waits.
 
     The two tables commit one after the other, and each carries its own mark. A crash between them leaves the marks apart,
@@ -79,19 +89,35 @@ def _flush_batch(store: Store) -> Flushed | None:
         inbox.drop(min(marks.values()))
         return None
     upto = batch[-1][0]
+    mine = [c for seq, c in batch if seq > marks["events"]]
+    parts = [mine[i : i + PART] for i in range(0, len(mine), PART)]
+    read = partial(_read, key=store.key)
+    derived = pool.map(read, parts) if pool else map(read, parts)
     if upto > marks["captures"]:
         lake.append("captures", capture_table(c for seq, c in batch if seq > marks["captures"]), app, upto)
-    mine = [c for seq, c in batch if seq > marks["events"]]
-    events: list[Event] = []
+    tables: list[pa.Table] = []
+    addresses: dict[str, str] = {}
+    for table, known in derived:
+        tables.append(table)
+        addresses |= known
+    inbox.remember(addresses)
     if mine:
-        upto_events = upto
-        for capture in mine:
-            derived, addresses = derive(capture, store.key)
-            events += derived
-            inbox.remember(addresses)
-        lake.append("events", event_table(events), app, upto_events)
+        events = pa.concat_tables(tables)
+        lake.append("events", events, app, upto)
     inbox.drop(upto)
-    return Flushed(len(batch), len(events), sum(e.kind == Kind.UNREADABLE for e in events))
+    unreadable = sum(pc.sum(pc.equal(t["kind"], Kind.UNREADABLE.value)).as_py() or 0 for t in tables)
+    return Flushed(len(batch), sum(t.num_rows for t in tables), unreadable)
+
+
+def _read(captures: list[Capture], key: bytes) -> tuple[pa.Table, dict[str, str]]:
+    """The events of some captures as rows, and the addresses behind their keys."""
+    events: list[Event] = []
+    addresses: dict[str, str] = {}
+    for capture in captures:
+        found, known = derive(capture, key)
+        events += found
+        addresses |= known
+    return event_table(events), addresses
 
 
 def run_flusher(store: Store, every: float, stop: threading.Event, said: Callable[[str], None] | None = None) -> None:

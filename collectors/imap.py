@@ -39,18 +39,19 @@ class ImapCollector:
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over what is new in each folder."""
         tally = Tally()
-        with self._connected() as client:
+        with self.session() as client:
             for folder in self._source.folders:
                 tally += self._collect_folder(client, folder, keep, cursor, progress)
         return tally
 
     def folders(self) -> list[str]:
         """The folders that the mailbox has."""
-        with self._connected() as client:
+        with self.session() as client:
             return [name for _, _, name in client.list_folders()]
 
     @contextmanager
-    def _connected(self) -> Iterator[imapclient.IMAPClient]:
+    def session(self) -> Iterator[imapclient.IMAPClient]:
+        """A connection that is logged in; closed in the end. Raises SourceFailed, ConfigError."""
         client = self._connect()
         try:
             yield client
@@ -64,7 +65,7 @@ class ImapCollector:
             try:
                 client.logout()
             except LOST:
-                client.shutdown() if hasattr(client, "shutdown") else None
+                client.shutdown()
 
     def _connect(self) -> imapclient.IMAPClient:
         s = self._source
@@ -155,7 +156,7 @@ class ImapCollector:
         pause = 1.0
         while not stop.is_set():
             try:
-                with self._connected() as client:
+                with self.session() as client:
                     while not stop.is_set():
                         for folder in self._source.folders:
                             self._collect_folder(client, folder, keep, cursor, progress)
@@ -186,6 +187,6 @@ class ImapCollector:
 
 def _short(e: Exception) -> str:
     words = str(e)
-    if words.startswith("b'") or words.startswith('b"'):
+    if words.startswith(("b'", 'b"')):
         words = words[2:-1]
     return " ".join(words.split())[:200] or type(e).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -177,3 +178,31 @@ def _toml(file: Traversable | Path) -> dict[str, Any]:
 def _near(word: str, known: Any) -> str:
     near = difflib.get_close_matches(word, list(known), 1)
     return f' (did you mean "{near[0]}"?)' if near else f" (expected one of {', '.join(sorted(known))})"
+
+
+def check_examples(files: Sequence[Path] = ()) -> list[str]:
+    """What is wrong with the examples and counter-examples of rule files (of Mailhealth's own rules without any), a sentence each."""
+    from analyzer.classify import classify_reply
+
+    rules = load()
+    try:
+        mine = [r for f in files for r in read(f, rules.reasons)] if files else list(rules.rules)
+    except RulesError as e:
+        return [str(e)]
+    wrong = []
+    for rule in mine:
+        alone = Rules(rules.reasons, (rule,), {}, {}, _automaton([rule]), "")
+        host = rule.only_hosts[0] if rule.only_hosts else ""
+        if files:
+            wrong += [
+                f"{rule.id}: its example lacks its phrases: {t[:120]!r}"
+                for t in rule.examples
+                if not alone.find(t.lower(), t.lower(), host)
+            ]
+        for text in () if files else rule.examples:
+            verdict = classify_reply(text, host)
+            if verdict.reason != rule.reason:
+                wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")
+        matched = [t for t in rule.counter if alone.find(t.lower(), t.lower(), "") and (files or classify_reply(t).rule == rule.id)]
+        wrong += [f"{rule.id}: matches its counter-example: {t[:120]!r}" for t in matched]
+    return wrong

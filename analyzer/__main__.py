@@ -1,0 +1,5 @@
+"""`python -m analyzer` is `mailhealth`."""
+
+from analyzer.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""`mailhealth dash`: the dashboard."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from analyzer.cli import Fault
+
+THEME = {
+    "theme.light.primaryColor": "#2563a8", "theme.light.secondaryBackgroundColor": "#f4f6f8", "theme.light.textColor": "#1c2430",
+    "theme.dark.primaryColor": "#6aa5e0", "theme.dark.backgroundColor": "#10151c", "theme.dark.secondaryBackgroundColor": "#1a212b", "theme.dark.textColor": "#e6e9ee",
+}  # fmt: skip
+QUIET = {
+    "browser.gatherUsageStats": "false", "server.fileWatcherType": "none", "client.toolbarMode": "minimal", "client.showErrorDetails": "none",
+}  # fmt: skip
+
+
+@click.command("dash")
+@click.option("--store", type=click.Path(path_type=Path), help="A store other than the configured one.")
+@click.option("--host", default=None, help="Where to listen.  [default: as configured, else 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65535), default=None, help="[default: as configured, else 8501]")
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
+@click.pass_obj
+def command(config: Path, store: Path | None, host: str | None, port: int | None, no_open: bool) -> None:
+    """Open the dashboard over the store. Runs until stopped with Ctrl-C."""
+    from analyzer.config import Config, load
+
+    settings = load(config) if store is None or config.exists() else Config()
+    path = store or settings.store
+    if not path.is_dir():
+        raise Fault(f"{path}: no store here yet. `mailhealth collect` makes it; `mailhealth demo` shows one.")
+    run_dashboard(path, host or settings.dashboard.host, port or settings.dashboard.port, open_browser=not no_open)
+
+
+def dashboard_command(host: str, port: int, open_browser: bool = False) -> list[str]:
+    """The command that serves the dashboard."""
+    import dashboards
+
+    app = Path(dashboards.__file__).parent / "app.py"
+    options = {**THEME, **QUIET, "server.address": host, "server.port": str(port), "server.headless": "false" if open_browser else "true"}
+    return [sys.executable, "-m", "streamlit", "run", str(app), *(f"--{k}={v}" for k, v in options.items())]
+
+
+def dashboard_environment(store: Path) -> dict[str, str]:
+    """The environment in which it finds the store and the packages."""
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
+    return {**os.environ, "MAILHEALTH_STORE": str(store.resolve()), "PYTHONPATH": path}
+
+
+def run_dashboard(store: Path, host: str, port: int, open_browser: bool = False) -> None:
+    """Serves the dashboard until it is stopped. Raises Fault when the port is taken."""
+    click.echo(f"The dashboard: http://{host}:{port}  (stop with Ctrl-C)")
+    try:
+        code = subprocess.run(dashboard_command(host, port, open_browser), env=dashboard_environment(store), check=False).returncode
+    except KeyboardInterrupt:
+        return
+    if code:
+        raise Fault(f"the dashboard ended with code {code}; is port {port} taken? Try --port {port + 1}.")

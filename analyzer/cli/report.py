@@ -1,0 +1,49 @@
+"""`mailhealth report`: the health report, printed or mailed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from analyzer.cli import Fault
+from analyzer.config import Config, load
+
+
+@click.command("report")
+@click.option("--period", default="week", show_default=True, help="day, week, month, or 2026-11-01..2026-11-30; days of the send, UTC.")
+@click.option("--format", "form", type=click.Choice(["html", "md", "json"]), default="md", show_default=True)
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write to this file instead of printing.")
+@click.option("--mail", is_flag=True, help="Mail it to report.recipients through report.via instead.")
+@click.option("--store", type=click.Path(path_type=Path), help="A store other than the configured one.")
+@click.pass_obj
+def command(path: Path, period: str, form: str, output: Path | None, mail: bool, store: Path | None) -> None:
+    """Write the health report: what happened, why, who can mend it, what to do next; the numbers with n and interval."""
+    from analyzer.metrics import Numbers, Period
+    from analyzer.reports import render, to_mail
+
+    config = load(path) if store is None or path.exists() else Config()
+    span = Period.parse(period, datetime.now(UTC).date())
+    numbers = Numbers.open(store or config.store, config.bounce_window_days, config.conversion_window_days)
+    if mail:
+        r = config.report
+        if not (r.sender and r.recipients and r.via in config.smtp):
+            raise Fault(
+                f"{path}: to mail the report, set report.sender, report.recipients, and report.via to one of: {', '.join(config.smtp) or 'a [smtp.NAME] table'}."
+            )
+        from collectors.submit import submit
+
+        sent = submit(
+            config.smtp[r.via or ""], r.sender, list(r.recipients), to_mail(numbers, span, r.sender, list(r.recipients)).as_bytes()
+        )
+        if sent.failed:
+            raise Fault(f"the report was not taken: {sent.failed}")
+        click.echo(f"Mailed to {', '.join(r.recipients)}: {sent.reply}")
+        return
+    text = render(numbers, span, form)
+    if output:
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {output}.")
+    else:
+        click.echo(text)

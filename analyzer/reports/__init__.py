@@ -1,0 +1,99 @@
+"""The health report: the same numbers as everywhere, as HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from functools import cache
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from analyzer.health import findings, headline, percent
+from analyzer.metrics import METRICS, Numbers, Period, records
+
+SHOWN = (
+    "sent",
+    "accepted",
+    "pending",
+    "hard",
+    "soft",
+    "block",
+    "undetermined",
+    "complaint",
+    "open",
+    "open_up_to",
+    "click",
+    "unsubscribe",
+    "conversion",
+)
+FORMATS = ("html", "md", "json")
+
+
+def render(numbers: Numbers, period: Period, form: str) -> str:
+    """The report of a period in one of FORMATS."""
+    content = gather(numbers, period)
+    if form == "json":
+        return json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    return _templates(form == "html").get_template(f"report.{form}").render(**content)
+
+
+def gather(numbers: Numbers, period: Period) -> dict[str, Any]:
+    """All that a report says, as plain values; a rate that is not known is None, with the reason in `note`."""
+    before = numbers.measure(SHOWN, period=period.before()).set_index("metric")
+    rows = []
+    for row in records(numbers.measure(SHOWN, period=period)):
+        metric = METRICS[str(row["metric"])]
+        previous = before.loc[metric.name, "value"]
+        rows.append({**{k: _clean(v) for k, v in row.items()}, "title": metric.title, "sentence": metric.sentence, "unit": metric.unit,
+                     "before": _clean(previous)})  # fmt: skip
+    return {
+        "headline": headline(numbers, period),
+        "period": str(period),
+        "simulated": numbers.simulated,
+        "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "findings": [asdict(f) for f in findings(numbers, period)],
+        "metrics": rows,
+        "by_provider": _cut(numbers, "provider", period),
+        "by_mail_type": _cut(numbers, "mail_type", period),
+    }
+
+
+def _cut(numbers: Numbers, by: str, period: Period) -> list[dict[str, Any]]:
+    frame = numbers.measure(["sent", "accepted", "hard", "block"], by=[by], period=period)
+    wide: dict[str, dict[str, Any]] = {}
+    for row in records(frame):
+        entry = wide.setdefault(str(row[by]), {"name": str(row[by])})
+        entry[str(row["metric"])] = _clean(row["value"])
+    return sorted(wide.values(), key=lambda r: -(r["sent"] or 0))[:12]
+
+
+def to_mail(numbers: Numbers, period: Period, sender: str, recipients: list[str]) -> EmailMessage:
+    """The report as a message: HTML, with Markdown for those who read text."""
+    message = EmailMessage()
+    first = headline(numbers, period)
+    message["Subject"] = f"{'[simulated] ' if numbers.simulated else ''}Mail health, {period}: {first.split(';')[0].rstrip('.')}"
+    message["From"], message["To"] = sender, ", ".join(recipients)
+    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2] or "localhost")
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: vacations must not answer
+    message.set_content(render(numbers, period, "md"))
+    message.add_alternative(render(numbers, period, "html"), subtype="html")
+    return message
+
+
+@cache
+def _templates(escape: bool) -> jinja2.Environment:
+    env = jinja2.Environment(loader=jinja2.PackageLoader("analyzer.reports"), autoescape=escape, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - Markdown
+    env.filters["percent"] = percent
+    env.filters["line"] = lambda text: " ".join(str(text).replace("|", "/").split())
+    return env
+
+
+def _clean(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    return None if pd.isna(value) else value
