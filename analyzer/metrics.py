@@ -277,9 +277,9 @@ class Numbers:
     def values(self, dimension: str, period: Period | None = None) -> list[str]:
         """The values of a dimension, the most frequent first."""
         rows = self._rows(None, period)
-        column = rows[_known(dimension, DIMENSIONS, "dimension")]
+        rows = rows.filter(rows[_known(dimension, DIMENSIONS, "dimension")].notnull())
         with self._lock:
-            frame: pd.DataFrame = rows.filter(column.notnull()).group_by(dimension).agg(n=rows.count()).execute()
+            frame: pd.DataFrame = rows.group_by(dimension).agg(n=rows.count()).execute()
         return [str(v) for v in frame.sort_values("n", ascending=False)[dimension]]
 
     def span(self) -> Period | None:

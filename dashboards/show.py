@@ -18,7 +18,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:])")
 
 def plain(text: object) -> str:
     """Text from strangers, so that Markdown shows it as it is."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+    # a word joiner keeps addresses and links from coming alive
+    still = " ".join(str(text).split()).replace("@", "@\u2060").replace("://", ":\u2060//").replace("www.", "www\u2060.")
+    return _MARKDOWN.sub(r"\\\1", still)
 
 
 def card(row: dict[str, Any], before: float | None = None) -> None:
@@ -55,10 +57,9 @@ def cards(view: View, names: list[str]) -> None:
 
 
 def finding(found: Finding) -> None:
-    """A finding: what, how we know, the next step."""
-    box = {"act": st.error, "watch": st.warning, "know": st.info}[found.level]
-    box(f"**{plain(found.title)}.** {plain(found.next_step)}", icon=ICON[found.level])
-    with st.expander("Evidence"):
+    """A finding: what and the next step; how we know, once it is opened."""
+    colour = {"act": "red", "watch": "orange", "know": "blue"}[found.level]
+    with st.expander(f":{colour}[**{plain(found.title)}.**] {plain(found.next_step)}", icon=ICON[found.level]):
         st.code(found.evidence, language=None, wrap_lines=True)
 
 
