@@ -75,7 +75,7 @@ def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], bool]:
     raw = part.content(MAX_STATUS_BYTES)
     utf8 = part.type.startswith("message/global")
     message, recipients = groups(decode(raw, b"utf-8" if utf8 else b""))
-    return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, len(recipients) > MAX_RECIPIENTS
+    return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, len(recipients) >= MAX_RECIPIENTS
 
 
 def _outcome(group: dict[str, str]) -> Outcome:

@@ -10,6 +10,7 @@ from analyzer.parse.mime import Message, date, decode, fields
 from analyzer.parse.original import original, recipients, returned_headers
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
+MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
 
 
@@ -21,8 +22,10 @@ def parse(message: Message) -> Report | None:
     if part is not None:
         said = fields(part.content().strip() + b"\n")
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
-    elif top.headers.keys() & {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}:
+    elif MICROSOFT & top.headers.keys():
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
+    elif MICROSOFT & headers.keys():
+        said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
     else:
         return None
     report = {
@@ -33,17 +36,17 @@ def parse(message: Message) -> Report | None:
     if kind not in COMPLAINTS | UNSUBSCRIPTIONS:
         return Report(Kind.OTHER_REPORT, "feedback", original=about, why=f"feedback report of type {kind}", **report)  # type: ignore[arg-type]
     outcome = Kind.UNSUBSCRIBED if kind in UNSUBSCRIPTIONS else Kind.COMPLAINED
-    outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers, top.headers) or (None,))
+    outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers) or (None,))
     return Report(outcome, "feedback", outcomes, about, **report)  # type: ignore[arg-type]
 
 
-def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]], top: dict[str, list[bytes]]) -> Sequence[str | None]:
+def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]]) -> Sequence[str | None]:
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
         found = [a for v in said.get(name, [])[:1000] for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:
             return list(dict.fromkeys(found))
-    for name in ("x-hmxmroriginalrecipient", "x-hotmail-original-recipient"):
-        found = [a for v in top.get(name, []) for a in [address.clean(decode(v, b"utf-8"))] if a]
+    for name in sorted(MICROSOFT):
+        found = [a for v in said.get(name, []) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
     tos = recipients(headers)
