@@ -24,7 +24,5 @@ class Engine:
         """The version of the snapshot, and its events; an empty table of the same columns before anything was kept."""
         version, files = self._lake.files("events")
         if not files:
-            return version, self.connection.create_table(
-                "no_events", schema=ibis.Schema.from_pyarrow(EVENT_SCHEMA), temp=True, overwrite=True
-            )
+            return version, ibis.memtable(EVENT_SCHEMA.empty_table())
         return version, self.connection.read_parquet(files, table_name="events", hive_partitioning=True, union_by_name=True)

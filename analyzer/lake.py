@@ -68,15 +68,20 @@ class Lake:
         table = self.table(name)
         return (table.transaction_version(app) or 0) if table else 0
 
-    def append(self, name: str, batch: pa.Table, app: str, upto: int) -> bool:
-        """Appends what came from inbox `app` up to sequence number `upto`; False when it was there already."""
+    def append(self, name: str, batch: pa.Table, app: str, since: int, upto: int) -> bool:
+        """Appends what came from inbox `app` after sequence number `since` up to `upto`; False when the table is no longer at `since`.
+
+        The commit builds on the very snapshot in which the mark was read: a racing writer of the same inbox is a conflict,
+        and the mark is read again before the next attempt.
+        """
         for _ in range(ATTEMPTS):
-            if self.kept(name, app) >= upto:
-                return False
             try:
-                self._write(name, batch, app, upto)
+                table = self._made(name)
+                if (table.transaction_version(app) or 0) != since:
+                    return False
+                self._write(table, batch, app, upto)
             except CommitFailedError:
-                continue  # somebody else committed the same transaction, or one in between: look again
+                continue
             except (DeltaError, OSError) as e:
                 raise StoreError(
                     f"{self.path / name}: cannot be written ({_short(e)}); check the disk's space and the permissions."
@@ -84,23 +89,24 @@ class Lake:
             return True
         raise StoreError(f"{self.path / name}: {ATTEMPTS} commits in a row met another writer; try again.")
 
-    def _write(self, name: str, batch: pa.Table, app: str, upto: int) -> None:
-        table = self.table(name)
-        if table is None:
-            DeltaTable.create(
-                self.path / name,
-                SCHEMAS[name],
-                mode="ignore",
-                partition_by=["day"],
-                configuration={
-                    "delta.logRetentionDuration": f"interval {LOG_DAYS} days",
-                    "delta.checkpointInterval": str(CHECKPOINT_EVERY),
-                    # capture ids and texts need no statistics; times do, for pruning
-                    "delta.dataSkippingStatsColumns": "received_at" if name == "captures" else "at,received_at,kind",
-                },
-            )
-        write_deltalake(
+    def _made(self, name: str) -> DeltaTable:
+        """The table, made when it is not there."""
+        return self.table(name) or DeltaTable.create(
             self.path / name,
+            SCHEMAS[name],
+            mode="ignore",
+            partition_by=["day"],
+            configuration={
+                "delta.logRetentionDuration": f"interval {LOG_DAYS} days",
+                "delta.checkpointInterval": str(CHECKPOINT_EVERY),
+                # capture ids and texts need no statistics; times do, for pruning
+                "delta.dataSkippingStatsColumns": "received_at" if name == "captures" else "at,received_at,kind",
+            },
+        )
+
+    def _write(self, table: DeltaTable, batch: pa.Table, app: str, upto: int) -> None:
+        write_deltalake(
+            table,
             batch,
             mode="append",
             schema_mode="merge",

@@ -94,19 +94,20 @@ def _flush_batch(store: Store, pool: Executor | None) -> Flushed | None:
     read = partial(_read, key=store.key)
     derived = pool.map(read, parts) if pool else map(read, parts)
     if upto > marks["captures"]:
-        lake.append("captures", capture_table(c for seq, c in batch if seq > marks["captures"]), app, upto)
+        lake.append("captures", capture_table(c for seq, c in batch if seq > marks["captures"]), app, marks["captures"], upto)
     tables: list[pa.Table] = []
     addresses: dict[str, str] = {}
     for table, known in derived:
         tables.append(table)
         addresses |= known
     inbox.remember(addresses)
-    if mine:
-        events = pa.concat_tables(tables)
-        lake.append("events", events, app, upto)
-    inbox.drop(upto)
+    appended = bool(mine) and lake.append("events", pa.concat_tables(tables), app, marks["events"], upto)
+    # what the tables say, not what this flusher did: another one may have been quicker
+    inbox.drop(min(lake.kept("captures", app), lake.kept("events", app)))
+    if not appended:
+        return Flushed()
     unreadable = sum(pc.sum(pc.equal(t["kind"], Kind.UNREADABLE.value)).as_py() or 0 for t in tables)
-    return Flushed(len(batch), sum(t.num_rows for t in tables), unreadable)
+    return Flushed(len(mine), sum(t.num_rows for t in tables), unreadable)
 
 
 def _read(captures: list[Capture], key: bytes) -> tuple[pa.Table, dict[str, str]]:

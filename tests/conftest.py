@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+pytest_plugins = ["tests.servers.dovecot"]
+
 
 def need(program: str, package: str) -> str:
     """The path of a program that a test talks to. Missing, it fails the test in CI and skips it elsewhere, naming the Debian package."""

@@ -1,0 +1,146 @@
+"""Files and tables."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from analyzer.config import FilesSource, TableSource
+from analyzer.inbox import Inbox
+from analyzer.model import Kind
+from analyzer.parse import parse
+from collectors.base import Collector, SourceFailed
+from collectors.files import FilesCollector, read_messages, split_mbox
+from collectors.table import TableCollector
+from collectors.testing import CollectorContract
+
+FROM = b"From sender@x.example Mon Nov  9 10:00:00 2026\n"
+
+
+def mbox(*messages: bytes) -> bytes:
+    return b"".join(FROM + m.replace(b"\nFrom ", b"\n>From ") + b"\n" for m in messages)
+
+
+class TestMaildir(CollectorContract):
+    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
+        self.place = tmp_path / "Maildir" / "new"
+        self.place.mkdir(parents=True)
+        for n, message in enumerate(messages):
+            (self.place / f"{n:05}.x").write_bytes(message)
+        return FilesCollector("files", FilesSource(type="files", path=tmp_path / "Maildir"))
+
+    def state(self) -> Any:
+        return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in self.place.iterdir()}
+
+
+class TestMbox(CollectorContract):
+    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
+        self.place = tmp_path / "bounces.mbox"
+        self.place.write_bytes(mbox(*messages))
+        return FilesCollector("files", FilesSource(type="files", path=self.place))
+
+    def state(self) -> Any:
+        return self.place.stat().st_mtime_ns, self.place.read_bytes()
+
+
+def test_a_line_of_prose_that_begins_with_from_does_not_split_a_message() -> None:
+    body = b"Subject: a\n\nhello\n\nFrom what I hear, all is well in 2026.\nFrom here on.\n"
+    assert [m.rstrip() for m in split_mbox(FROM + body + b"\n" + FROM + b"Subject: b\n\nx\n", io.BytesIO())] == [
+        body.rstrip(),
+        b"Subject: b\n\nx",
+    ]
+
+
+def test_an_mbox_is_read_from_a_pipe_and_compressed(tmp_path: Path) -> None:
+    data = mbox(b"Subject: a\n\n1\n", b"Subject: b\n\n2\n")
+    (tmp_path / "a.mbox.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "b.mbox.zst").write_bytes(zstandard.compress(data))
+    assert [n.rpartition("/")[2] for n, _ in read_messages([tmp_path])] == ["a.mbox.gz#1", "a.mbox.gz#2", "b.mbox.zst#1", "b.mbox.zst#2"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "analyzer", "classify", "-", "--format", "jsonl"], input=data, capture_output=True, check=True
+    )
+    assert ran.stdout.count(b'"-#') == 2
+
+
+def test_a_damaged_archive_is_told_and_its_neighbours_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.eml.gz").write_bytes(gzip.compress(b"Subject: a\n\n" + bytes(range(256)) * 100)[:-200])
+    (tmp_path / "b.eml").write_bytes(b"Subject: b\n\nx\n")
+    notes: list[str] = []
+    assert [Path(n).name for n, _ in read_messages([tmp_path], lambda done, total, note="": notes.append(note))] == ["b.eml"]
+    assert "damaged" in notes[0]
+
+
+def test_a_path_that_is_not_there_is_named() -> None:
+    with pytest.raises(SourceFailed, match=r"nowhere\.mbox: no such file"):
+        list(read_messages(["nowhere.mbox"]))
+
+
+def table(tmp_path: Path, text: str | bytes, name: str = "t.csv", **more: Any) -> tuple[TableCollector, Inbox, Path]:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    source = TableSource.model_validate({"type": "table", "path": path, "kind": "sent"} | more)
+    return TableCollector("sends", source), Inbox(tmp_path / "inbox.sqlite"), path
+
+
+def outcomes(inbox: Inbox) -> list[Any]:
+    return [o for _, c in inbox.pending() for o in parse(c).outcomes]
+
+
+def test_a_bad_row_is_counted_and_its_neighbours_stay(tmp_path: Path) -> None:
+    collector, inbox, _ = table(
+        tmp_path,
+        "message_id,recipient,at\n<1@x>,a@b.example,2026-11-01T10:00:00Z\n2@x,a@b.example,yesterday\nonly-one\n3@x,c@d.example,1793527200\n",
+    )
+    collector.collect(inbox.keep, dict)
+    assert [o.kind for o in outcomes(inbox)] == [Kind.SENT, Kind.UNREADABLE, Kind.UNREADABLE, Kind.SENT]
+    assert "'yesterday' is no time" in (outcomes(inbox)[1].diagnostic or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\ufeffrecipient,at\na@b.example,2026-11-01\n", "recipient;at\na@b.example;2026-11-01\n", 'recipient,at\n"a@b.example",2026-11-01'],
+)
+def test_marks_delimiters_and_a_missing_last_line_end_do_no_harm(tmp_path: Path, text: str) -> None:
+    collector, inbox, _ = table(tmp_path, text)
+    collector.collect(inbox.keep, dict)
+    assert [(o.kind, o.recipient) for o in outcomes(inbox)] == [(Kind.SENT, "a@b.example")]
+
+
+def test_a_missing_column_is_named_with_what_there_is(tmp_path: Path) -> None:
+    collector, inbox, _ = table(tmp_path, "mail,at\na@b.example,2026-11-01\n")
+    with pytest.raises(
+        SourceFailed, match=r"no column 'recipient' for 'recipient'. Found: mail, at. Name it in mailhealth.toml: \[sources.sends\]"
+    ):
+        collector.collect(inbox.keep, dict)
+
+
+def test_a_file_that_grows_is_read_on_and_nothing_twice(tmp_path: Path) -> None:
+    collector, inbox, path = table(tmp_path, "recipient,at\n" + "".join(f"u{n}@b.example,2026-11-01\n" for n in range(1500)))
+    for _ in range(2):
+        collector.collect(inbox.keep, lambda: inbox.cursor("sends"))
+    with path.open("a") as f:
+        f.write("".join(f"u{n}@b.example,2026-11-01\n" for n in range(1500, 2700)))
+    for _ in range(2):
+        collector.collect(inbox.keep, lambda: inbox.cursor("sends"))
+    assert [o.recipient for o in outcomes(inbox)] == [f"u{n}@b.example" for n in range(2700)]
+
+
+def test_opens_are_people_machines_or_unknown(tmp_path: Path) -> None:
+    agents = [
+        "Mozilla/5.0",
+        "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
+        "",
+        "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15",
+    ]
+    rows = "".join(f'{{"recipient": "a@b.example", "at": "2026-11-01", "user_agent": "{a}"}}\n' for a in agents)
+    collector, inbox, _ = table(tmp_path, rows, "opens.jsonl", kind="opened")
+    collector.collect(inbox.keep, dict)
+    assert [o.agent for o in outcomes(inbox)] == ["machine", "unknown", "unknown", "human"]
