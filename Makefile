@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint types imports format lock bench clean
+.PHONY: demo test lint types imports format lock clean
 
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
@@ -19,9 +19,6 @@ lint: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-
-bench: .venv/ready  ## measures speed against public tools, writes benchmarks/RESULTS.md
-	$(BIN)/python -m benchmarks.run
 
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
