@@ -126,6 +126,7 @@ class Original:
     campaign: str | None = None
     mail_type: str | None = None
     sending_ip: str | None = None
+    envelope_sender: str | None = None  # its Return-Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from analyzer.classify.rules import Hit, Rules, load
-from analyzer.model import Kind, Outcome, Report, Severity, Stage, Verdict
+from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
 MOST = 2000  # characters of a text that are judged
@@ -27,6 +27,7 @@ _MASKED = re.compile(
     re.I,
 )
 _LABEL = re.compile(r"^[a-z-]{2,12};\s*", re.I)
+BEFORE_RECIPIENT = {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
 SURE, WORDS, CODE, WEAK = 0.97, 0.75, 0.85, 0.55
 
 
@@ -44,21 +45,46 @@ class Witness:
 
 def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
     """The verdict on a bounced or delayed outcome."""
+    early = outcome.stage in BEFORE_RECIPIENT or _about_sender(outcome, outcome.original or (report.original if report else None))
     return _verdict(outcome.diagnostic or "", outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, outcome.remote_mta or "",
-                    outcome.kind is Kind.DELAYED)  # fmt: skip
+                    outcome.kind is Kind.DELAYED, early)  # fmt: skip
+
+
+def _about_sender(outcome: Outcome, about: Original | None) -> bool:
+    """Whether the receiver's words name the sender or his domain, and neither the recipient nor hers: then it is he who "does not exist"."""
+    said = (outcome.diagnostic or "").lower()
+    if not said or about is None:
+        return False
+    mine = {a.lower() for a in (about.sender, about.envelope_sender) if a}
+    theirs = {a.lower() for a in (outcome.recipient, outcome.final, about.recipient) if a}
+    mine |= {a.partition("@")[2] for a in mine}
+    theirs |= {a.partition("@")[2] for a in theirs}
+    return any(_names(said, a) for a in mine - theirs) and not any(_names(said, a) for a in theirs)
+
+
+def _names(text: str, name: str) -> bool:
+    """Whether a text names an address or a domain, as a whole: not as the end of a host's name."""
+    at = text.find(name) if name else -1
+    return (
+        at >= 0
+        and (at == 0 or (text[at - 1] not in ".-_@" and not text[at - 1].isalnum()))
+        and not text[at + len(name) : at + len(name) + 1].isalnum()
+    )
 
 
 def classify_reply(reply: str, provider: str | None = None) -> Verdict:
     """The verdict on a single SMTP reply; `provider` is who gave it, in free words."""
     text = _LABEL.sub("", reply.strip())
     code, status = address.reply(text)
-    return _verdict(text, "", status, code, None, provider or "", False)
+    return _verdict(text, "", status, code, None, provider or "", False, False)
 
 
 @lru_cache(maxsize=50_000)
-def _verdict(words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool) -> Verdict:
+def _verdict(
+    words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
+) -> Verdict:
     rules = load(_extra())
-    heard = sorted(_witnesses(rules, words, prose, status, code, stage, host.lower(), delayed), key=lambda w: -w.weight)
+    heard = sorted(_witnesses(rules, words, prose, status, code, stage, host.lower(), delayed, early), key=lambda w: -w.weight)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
     other = next((w for w in heard[1:] if w.reason != first.reason), None)
     reason = rules.reasons[first.reason]
@@ -73,12 +99,11 @@ def _verdict(words: str, prose: str, status: str | None, code: str | None, stage
 
 
 def _witnesses(
-    rules: Rules, words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool
+    rules: Rules, words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
 ) -> Iterator[Witness]:
-    early = stage in {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
     for hit, matched in _hits(rules, words, host):
         if early and rules.reasons[hit.rule.reason].severity is Severity.HARD:
-            # before a recipient was named, "does not exist" is said of the sender
+            # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
             yield Witness("sender-rejected", hit.rule.id, 0.9 - hit.rule.order * 1e-6, "diagnostic", (hit.start, hit.end), matched)
             continue
         yield Witness(
@@ -92,14 +117,17 @@ def _witnesses(
     if status:
         detail = status.partition(".")[2]
         if detail in rules.status_sure and not (detail == "4.7" and delayed):
-            yield Witness(rules.status_sure[detail], f"status.{detail}", CODE, "status", matched=status)
+            reason = rules.status_sure[detail]
+            if early and rules.reasons[reason].severity is Severity.HARD:
+                reason = "sender-rejected"
+            yield Witness(reason, f"status.{detail}", CODE, "status", matched=status)
         elif detail in rules.status_weak and rules.status_weak[detail] != "undetermined":
             weak = rules.status_weak[detail]
             # a temporary "no such user" is a system in trouble, not an address that is gone
-            weak = "undetermined" if status.startswith("4") and rules.reasons[weak].severity == "hard" else weak
+            weak = "undetermined" if (early or status.startswith("4")) and rules.reasons[weak].severity is Severity.HARD else weak
             if weak != "undetermined":
                 yield Witness(weak, f"status.{detail}", WEAK, "status", matched=status)
-    if code and code[0] == "5" and early and stage:
+    if code and code[0] == "5" and stage in BEFORE_RECIPIENT:
         yield Witness("policy", "stage.before-recipient", 0.5, "stage", matched=stage.value)
     if code == "552" and not status:
         yield Witness("mailbox-full", "reply.552", 0.45, "reply_code", matched=code)

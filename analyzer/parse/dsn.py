@@ -12,13 +12,15 @@ TYPES = {"message/delivery-status", "message/global-delivery-status"}
 KIND = {
     "failed": Kind.BOUNCED, "failure": Kind.BOUNCED, "fail": Kind.BOUNCED, "hard bounce": Kind.BOUNCED, "bounced": Kind.BOUNCED,
     "delayed": Kind.DELAYED, "delay": Kind.DELAYED, "deferred": Kind.DELAYED, "transient-failure": Kind.DELAYED,
-    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED, "deliverable": Kind.DELIVERED,
+    "delivered": Kind.DELIVERED, "relayed": Kind.DELIVERED, "expanded": Kind.DELIVERED,
+    "deliverable": Kind.OTHER_REPORT,  # the answer to an address probe: nothing was delivered
 }  # fmt: skip
 CLASS = {"5": Kind.BOUNCED, "4": Kind.DELAYED, "2": Kind.DELIVERED}
 MAX_RECIPIENTS = 10_000
 MAX_STATUS_BYTES = 8 * 1024 * 1024
 
 _FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
+_COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other)[^()]{6,300})\)", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
 _STAGES = (
     (re.compile(r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?(?:DATA\b|message body|\.(?=\s|$))", re.I), Stage.DATA),
@@ -27,6 +29,10 @@ _STAGES = (
     (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:pipelined )?MAIL", re.I), Stage.MAIL),
     (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:HELO|EHLO|LHLO)", re.I), Stage.EHLO),
     (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}AUTH", re.I), Stage.AUTH),
+    (re.compile(r"my (?:host ?)?name was rejected|does(?: not|n't) like my name|HELO was rejected", re.I), Stage.EHLO),
+    (re.compile(r"(?:but|the) sender was rejected|does(?: not|n't) like (?:the )?sender|(?:rejected|refused) the sender", re.I), Stage.MAIL),
+    (re.compile(r"does(?: not|n't) like (?:the )?recipient|did not like our RCPT", re.I), Stage.RCPT),
+    (re.compile(r"failed after I sent the message|after (?:sending|transmitting) the (?:message|data)|did not like our DATA", re.I), Stage.DATA),
     (re.compile(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting", re.I), Stage.CONNECT),
 )  # fmt: skip
 
@@ -73,8 +79,12 @@ def status_parts(message: Message) -> list[Part]:
 def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], bool]:
     """What one delivery-status part says, recipient by recipient; its per-message fields; whether a cap cut."""
     raw = part.content(MAX_STATUS_BYTES)
-    utf8 = part.type.startswith("message/global")
-    message, recipients = groups(decode(raw, b"utf-8" if utf8 else b""))
+    return read(decode(raw, b"utf-8" if part.type.startswith("message/global") else b""))
+
+
+def read(text: str) -> tuple[list[Outcome], dict[str, str], bool]:
+    """The same of fields as text."""
+    message, recipients = groups(text)
     return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, len(recipients) >= MAX_RECIPIENTS
 
 
@@ -82,6 +92,8 @@ def _outcome(group: dict[str, str]) -> Outcome:
     final = _recipient(group.get("final-recipient")) or _recipient(group.get("x-actual-recipient"))
     original = _recipient(group.get("original-recipient"))
     diagnostic = _untyped(group.get("diagnostic-code") or group.get("x-diagnostic-code") or group.get("smtp-remote-response") or "")
+    if not diagnostic and (comment := _COMMENT.search(group.get("status", ""))):
+        diagnostic = comment.group(1)  # 5.0.0 (recipient reached disk quota)
     said = address.STATUS.search(group.get("status", ""))
     field_status = said.group(1) if said else None
     code, reply_status = address.reply(diagnostic)

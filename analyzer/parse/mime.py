@@ -60,7 +60,7 @@ class Part:
     @property
     def type(self) -> str:
         """The media type in lower case; text/plain when there is none."""
-        value = self.raw("content-type").split(b";", 1)[0].strip().lower()
+        value = self.raw("content-type")[:300].split(b";", 1)[0].strip().lower().split(b" ", 1)[0]  # some leave out the ";"
         return value.decode("ascii", "replace") if b"/" in value else "text/plain"
 
     def text(self) -> str:

@@ -11,9 +11,11 @@ from analyzer.parse.mime import Message, Part, date, decode, fields, words
 RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822"}
 _IN_TEXT = re.compile(
     r"^[ \t>|]{0,8}(?:-{2,}.{0,80}(?:original message|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
-    r"message header follows|unsent message|メッセージ).{0,80}|(?:Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900})$",
+    r"message header follows|unsent message|メッセージ).{0,80}|(?P<field>Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900})$",
     re.M | re.I,
 )
+_OWN_FIELDS = {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}
+_TRACES = {"received", "return-path", "message-id", "mime-version", "content-type"}
 _FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
 _CAMPAIGN = ("x-mailhealth-campaign", "x-campaign", "x-campaign-id", "x-campaignid", "x-mailer-campaign")
 _TYPE = ("x-mailhealth-type", "x-mail-type")
@@ -32,11 +34,15 @@ def returned_headers(message: Message) -> dict[str, list[bytes]]:
 
 
 def split_text(text: str) -> tuple[str, str]:
-    """The reporter's own words, and the returned message that follows them in the same text."""
+    """The reporter's own words, and the returned message that follows them in the same text.
+
+    A few indented lines that repeat whom the message went to and what it was called are the reporter's own.
+    """
     for match in _IN_TEXT.finditer(text):
         rest = text[match.start() : match.start() + 20_000]
-        heads = {name.lower() for name in re.findall(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", rest, re.M)[:60]}
-        if len(heads & {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}) >= 3:
+        names = {name.lower() for name in re.findall(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", rest, re.M)[:60]}
+        repeated = match.group(0)[:1] in " \t" and not names & {"received", "return-path"}
+        if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not match.group("field")):
             return text[: match.start()], text[match.start() :]
     return text, ""
 
@@ -55,6 +61,7 @@ def original(headers: dict[str, list[bytes]], envelope_id: str | None = None) ->
     return Original(
         message_id=message_id(_text(headers, "message-id")),
         sender=next(iter(address.addresses(_text(headers, "from"), 1)), None),
+        envelope_sender=next(iter(address.addresses(_text(headers, "return-path"), 1)), None),
         recipient=tos[0] if len(tos) == 1 else None,
         subject=words(_text(headers, "subject"))[:500] or None,
         sent_at=date(_text(headers, "date")),
@@ -67,7 +74,7 @@ def original(headers: dict[str, list[bytes]], envelope_id: str | None = None) ->
 
 def recipients(headers: dict[str, list[bytes]]) -> list[str]:
     """Whom the returned message was mailed to: the envelope's recipient where a hop noted it, else its To."""
-    hops = {m.decode("utf-8", "replace") for value in headers.get("received", [])[:30] for m in _FOR.findall(value)}
+    hops = {m.decode("utf-8", "replace") for value in headers.get("received", [])[:30] for m in _FOR.findall(value) if b"@" in m}
     noted = [a for n in ("delivered-to", "x-original-to", "x-envelope-to", "envelope-to") for a in address.addresses(_text(headers, n), 5)]
     tos = address.addresses(" ".join(_text(headers, n) for n in ("to", "cc")), 200)
     if len(hops) == 1:

@@ -9,27 +9,37 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 
 from analyzer.model import Kind, Outcome, Report
-from analyzer.parse import address
+from analyzer.parse import address, dsn, session
 from analyzer.parse.autoreply import reply_type
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
-from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.original import original, returned_headers, split_text, text_headers
+from analyzer.parse.who import DAEMON, alias_of, heads, who
 
 MOST_TEXT = 64 * 1024
-MAX_RECIPIENTS = 1000
+MAX_RECIPIENTS = 300
 
-_DAEMON = re.compile(r"^(?:mailer-?daemon|post-?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|bounces?|double-bounce|mailagent|system administrator|root|mailadm\w*|daemon|"
-                     r"ndr|smtp-?(?:gateway|daemon)|virus\w*|amavis\w*|microsoftexchange\w*|no-?reply)(?:[+-]|@|$)", re.I)  # fmt: skip
+_ROBOT = re.compile(
+    r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|antivirus|notification\w*|smtp)(?:[+-]|@|$)",
+    re.I,
+)
 _NAME = re.compile(
     r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)",
     re.I,
 )
+_TITLE = re.compile(
+    r"undeliver|returned mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
+    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|"
+    r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
+    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송",
+    re.I,
+)
 _SUBJECT = re.compile(
-    r"undeliver|returned mail|return(?:ed)? to sender|deliver(?:y|able)? (?:status|failure|failed|problem|error|notification|report|has failed|delay|warning)|delivery.{0,20}fail|mail (?:delivery|system error|could not)|failure (?:notice|delivery|notification)|"
-    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|delivery|status|rejected|delayed)|rejected|bounced?\b|unzustellbar|nicht zugestellt|zustellung|non remis|non (?:délivr|distribu)|échec|"
-    r"no se (?:pudo|puede) entregar|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancata consegna|niet (?:bezorg|afgelever)|не\s?(?:доставлен|удалось)|недоставлен|配信|配達|送信(?:失敗|エラー)|退信|系统退信|error sending|warning: |not delivered|delayed mail|user unknown|virus|spam",
+    _TITLE.pattern
+    + r"|deliver(?:y|able)? (?:status|notification|report)|message (?:delivery|status)|rejected|bounced?\b|zustellung|warning: |virus|spam|quarantin|blocked",
     re.I,
 )
 _FAILED = re.compile(
@@ -38,142 +48,139 @@ _FAILED = re.compile(
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected",
     re.I,
 )
+_CLEAR = re.compile(
+    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能",
+    re.I,
+)
 _MACHINE = re.compile(
     r"smtp|\b[45]\d\d[ -]|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript",
     re.I,
 )
 _DELAYED = re.compile(
-    r"(?:will|to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has (?:been|not yet been) (?:delayed|delivered)|"
+    r"(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
     r"you do not need to resend|do not (?:need to )?re-?send|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|verzögert|retardé|retrasad",
     re.I,
 )
 _GAVE_UP = re.compile(
-    r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further|returned",
+    r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr",
     re.I,
 )
+_ECHO = re.compile(
+    r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.I | re.M
+)  # of the returned message's own title
 _SAID = re.compile(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
     re.I,
 )
-_DIALOGUE = re.compile(r"^\s{0,8}<<<\s?(.{3,1000})$", re.M)
 _HOST = re.compile(
     r"(?:host|server|mx|connected to|talking to|by|from|with|mta)[: ]+\[?([A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}|\d{1,3}(?:\.\d{1,3}){3})\]?",
     re.I,
-)
-_LABEL = re.compile(
-    r"^[ \t*>|-]{0,8}(?:to|recipient(?:\(s\)|s)?|final[- ]recipient|original[- ]recipient|address(?:es)?|failed recipients?|e-?mail(?: address)?|user|envelope-to|rcpt to|an|empfänger|destinataire|destinatario|intended recipient\w*|宛先)\s*[:=][ \t]*(?:\S{0,3}\s)?<?([^\s<>@]{1,64}@[^\s<>,;]{3,255})",
-    re.I | re.M,
-)
-_TRANSCRIPT = re.compile(r"^[ \t]{0,4}[45]\d\d[ -](?:[45]\.\d+\.\d+ )?<([^\s<>@]{1,64}@[^\s<>]{3,255})>\.\.\.", re.M)
-_HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@[\w.-]{3,255})[>\])\"']{0,2}[ \t]*(?:[.:,;(–-]|$)", re.M
 )
 
 
 def parse(message: Message) -> Report | None:
     """The report of a bounce in prose; None for other mail."""
     top = message.top
-    part = next((p for p in message.parts if p.type in {"text/plain", "text/html"} and not p.inside and p.body[1] > p.body[0]), top)
-    text = part.text()[:MOST_TEXT].replace(" ", " ")
+    text = _text(message)
     failed = [a for v in top.headers.get("x-failed-recipients", [])[:100] for a in address.addresses(v.decode("utf-8", "replace"))]
     own, rest = split_text(text)
-    if not _is_bounce(message, own, bool(failed)):
+    if _is_notice_of_a_session(own):
+        return Report(
+            Kind.OTHER_REPORT, "prose", reported_at=date(top.header("date")), why="a mail server's notice to its postmaster of a session"
+        )
+    pasted = _pasted(text)
+    if not failed and not pasted and not is_bounce(message, own):
         return None
     headers = returned_headers(message) or text_headers(rest)
-    who = failed or _who(message, own, headers)
-    if not who:
-        return None
-    kind = Kind.DELAYED if _DELAYED.search(own) and not _GAVE_UP.search(own) else Kind.BOUNCED
-    if (
-        kind is Kind.BOUNCED
-        and re.search(r"\bwarning\b|delay|deferred|still being retried", top.header("subject"), re.I)
-        and _DELAYED.search(own)
-    ):
-        kind = Kind.DELAYED
-    outcomes = tuple(describe(Outcome(kind, a), own, len(who) == 1) for a in who[:MAX_RECIPIENTS])
+    if pasted:
+        outcomes = pasted
+    else:
+        found = (failed or who(message, own, headers))[:MAX_RECIPIENTS]
+        if not found and not _is_surely_a_bounce(message):
+            return None
+        kind = _kind(top.header("subject"), own)
+        outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1) for a in found) or (describe(Outcome(kind), own, True),)
     if reply_type("", own) == "challenge" and not any(o.reply_code or o.status for o in outcomes):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
-        kind = Kind.AUTOREPLIED
-    return Report(kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
-                  truncated=("recipients",) if len(who) > MAX_RECIPIENTS else ())  # fmt: skip
+    return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
+                  truncated=("recipients",) if len(outcomes) >= MAX_RECIPIENTS else ())  # fmt: skip
 
 
-def _is_bounce(message: Message, own: str, failed: bool) -> bool:
+def is_bounce(message: Message, own: str) -> bool:
+    """Whether a mail without a delivery-status part reports a failure: by who wrote it, what it is called, what it says."""
     top = message.top
-    if failed:
-        return True
     subject = top.header("subject")
+    failed = bool(_FAILED.search(own)) and bool(_MACHINE.search(own))
+    if is_from_a_mailer(message) or top.type == "multipart/report":
+        return failed or bool(_TITLE.search(subject)) or bool(_CLEAR.search(own))
     if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I):
         return False
-    if not _FAILED.search(own):
-        return False
-    if is_from_a_mailer(message) or top.type == "multipart/report":
-        return True
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
+        return _is_robot(message) and bool(_TITLE.search(subject))
+    if _is_robot(message) and _CLEAR.search(own) and any(p.inside for p in message.parts):
+        return True
+    if not failed or not _SUBJECT.search(subject):
         return False
-    return bool(_SUBJECT.search(subject)) and bool(_MACHINE.search(own))
+    # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
+    return _is_robot(message) or any(p.inside for p in message.parts) or len(own) < len(_text(message)) or bool(address.REPLY.search(own))
 
 
 def is_from_a_mailer(message: Message) -> bool:
-    """Whether a mail system wrote the message: its From, its null return path."""
+    """Whether a mail system wrote the message, by its From."""
     sender = message.top.header("from")
     addresses = address.addresses(sender, 1)
-    named = bool(_NAME.search(sender)) or bool(_DAEMON.match(addresses[0] if addresses else sender.strip(' "<>')))
-    return named or message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
+    return bool(_NAME.search(sender)) or bool(DAEMON.match(addresses[0] if addresses else sender.strip(' "<>')))
 
 
-def _who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[str]:
-    """Who bounced. Agreement of the words with the returned message's recipients is the best evidence, position the next."""
-    ours = {a.lower() for name in ("from", "to", "sender") for a in address.addresses(message.top.header(name), 5)}
-    mailed = recipients(headers) if headers else []
-    senders = {
-        a.lower()
-        for n in ("from", "sender", "return-path")
-        for v in headers.get(n, [])[:1]
-        for a in address.addresses(v.decode("utf-8", "replace"), 3)
-    }
-    named = address.addresses(own, 200)
-    transcript = [m.group(1) for m in _TRANSCRIPT.finditer(own)]
-    agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
-    if agreed or transcript:
-        return list({a.lower(): a for a in [*agreed, *transcript]}.values())
-    strangers = [a for a in named if a.lower() not in ours | senders and not _DAEMON.match(a)]
-    heads = {m.group(1).strip(".").lower() for m in _HEAD.finditer(own)} | {m.group(1).strip(".>\"'").lower() for m in _LABEL.finditer(own)}
-    placed = [a for a in strangers if a.lower() in heads]
-    if placed:
-        return placed
-    if len(strangers) == 1:
-        return strangers
-    heard = [a for a in _flufl(message) if a.lower() not in ours]
-    if heard:
-        return heard
-    if len(mailed) == 1:
-        return mailed
-    return strangers[:1]
+def _is_robot(message: Message) -> bool:
+    sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
+    return not sender or bool(_ROBOT.match(sender)) or message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
 
 
-def _flufl(message: Message) -> list[str]:
-    """Who bounced, says flufl.bounce. It raises on some ordinary mail, and never ends on some hostile mail: short ones only."""
-    if len(message.data) > 1_000_000 or len(message.parts) > 50:
-        return []
-    import email
+def _is_surely_a_bounce(message: Message) -> bool:
+    """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
+    return (is_from_a_mailer(message) or _is_robot(message)) and bool(_TITLE.search(message.top.header("subject")))
 
-    from flufl.bounce import all_failures
 
-    try:
-        temporary, permanent = all_failures(email.message_from_bytes(message.data[message.top.head[0] :]))
-    except Exception:  # by any bug of a witness: it is one of several
-        return []
-    found = [a.decode("utf-8", "replace") if isinstance(a, bytes) else str(a) for a in sorted({*permanent, *temporary})]
-    return [a for a in found if "@" in a]
+def _text(message: Message) -> str:
+    part = next((p for p in message.parts if p.type in {"text/plain", "text/html"} and not p.inside and p.body[1] > p.body[0]), message.top)
+    return part.text()[:MOST_TEXT].replace("\xa0", " ")
+
+
+def _pasted(text: str) -> tuple[Outcome, ...]:
+    """The outcomes of delivery-status fields that stand in the text itself: a report forwarded by hand, or one that lost its parts."""
+    if not re.search(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", text, re.I | re.M):
+        return ()
+    bare = re.sub(r"^[ \t]{0,4}>[ \t>]{0,8}", "", text, flags=re.M)
+    start = re.search(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", bare, re.I | re.M)
+    outcomes, _, _ = dsn.read(bare[start.start() if start else 0 :])
+    return tuple(outcomes)
+
+
+def _is_notice_of_a_session(own: str) -> bool:
+    """A mail server tells its postmaster of a session that it refused: `In:` and `Out:` lines, and nobody's mail is returned."""
+    return len(re.findall(r"^[ \t]{0,4}(?:In|Out): {1,3}", own[:8000], re.M)) >= 4
+
+
+def _kind(subject: str, own: str) -> Kind:
+    if not _DELAYED.search(own):
+        return Kind.BOUNCED
+    warned = re.search(r"\bwarning\b|delay|deferred|still being retried", subject, re.I)
+    return Kind.DELAYED if warned or not _GAVE_UP.search(own) else Kind.BOUNCED
 
 
 def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
     """The outcome with what a text says of its recipient: the receiver's words, codes, host and stage."""
     near = _near(text, outcome.recipient or "", outcome.final or "", alone)
-    words, host = _receivers(near, text if alone else near)
+    alias = alias_of(near) if alone or (outcome.recipient or near) in near else None
+    if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
+        outcome = replace(outcome, recipient=alias, final=outcome.recipient)
+    heard = _heard(text, outcome, alone)
+    words, host = (heard.words, heard.host) if heard else (_receivers(near), None)
+    near = heard.words if heard and heard.recipient else near
     code, status = address.reply(words or near)
     if status is None:
         status = address.reply(near)[1] if alone else None
@@ -182,9 +189,9 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
         status=outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=outcome.diagnostic or words,
-        prose=" ".join(near.split())[:2000] or None,
-        remote_mta=outcome.remote_mta or host,
-        stage=outcome.stage or stage(near),
+        prose=" ".join(_ECHO.sub(" ", near).split())[:2000] or None,
+        remote_mta=outcome.remote_mta or host or _host(near),
+        stage=outcome.stage or (heard.stage if heard else stage(near)),
     )
 
 
@@ -201,22 +208,31 @@ def _near(text: str, recipient: str, final: str, alone: bool) -> str:
             if end >= 0 and end - at < len(name) + 6:  # the name stands alone, its reason after a blank line
                 end = low.find("\n\n", end + 2)
             near = text[begin : end if end >= 0 else len(text)][:4000]
-            for other in _HEAD.finditer(near, at - begin + len(name)):
-                if other.group(1).lower().strip(".") not in {recipient.lower(), final.lower()}:
-                    return near[: other.start()]
+            for start, other in heads(near, at - begin + len(name)):
+                if other.lower() not in {recipient.lower(), final.lower()}:
+                    return near[:start]
             return near
     return ""
 
 
-def _receivers(near: str, wide: str) -> tuple[str | None, str | None]:
-    """The receiver's own words within a text, and the host that spoke them."""
-    host = _HOST.search(near)
-    replies = [m.group(1).strip() for m in _DIALOGUE.finditer(wide) if re.match(r"\s*[45]\d\d", m.group(1))]
-    if replies:
-        return " ".join(dict.fromkeys(replies[:6]))[:2000], host.group(1) if host else None
+def _heard(text: str, outcome: Outcome, alone: bool) -> session.Said | None:
+    """What a session in the text says of a recipient by name, else of all."""
+    names = {n.lower() for n in (outcome.recipient, outcome.final) if n}
+    found = session.said(text)
+    named = next((s for s in found if s.recipient and s.recipient.lower() in names), None)
+    return named or next((s for s in found if alone and s.recipient is None), None)
+
+
+def _host(near: str) -> str | None:
+    found = _HOST.search(near)
+    return found.group(1) if found else None
+
+
+def _receivers(near: str) -> str | None:
+    """The receiver's own words within a text."""
     best: str | None = None
-    for found in _SAID.finditer(near):
-        words = _paragraph(near[found.end() :])
+    for found in islice(_SAID.finditer(near), 100):
+        words = _paragraph(near[found.end() : found.end() + 3000])
         if address.REPLY.match(words):
             best = words
             break
@@ -225,11 +241,11 @@ def _receivers(near: str, wide: str) -> tuple[str | None, str | None]:
     if best is None or not address.REPLY.match(best):
         code = address.REPLY.search(near)
         if code:
-            best = _paragraph(near[code.start() :])
-    return (best[:2000] if best else None), host.group(1) if host else None
+            best = _paragraph(near[code.start() : code.start() + 3000])
+    return best[:2000] if best else None
 
 
 def _paragraph(text: str) -> str:
     text = text.lstrip()
     end = text.find("\n\n")
-    return " ".join(text[: end if end >= 0 else len(text)][:3000].split())
+    return " ".join(text[: end if end >= 0 else len(text)].split())

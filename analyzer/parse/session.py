@@ -1,0 +1,67 @@
+"""SMTP sessions as reports print them: which words were said of whom, at which step, by which host.
+
+... while talking to mx.example.org.:
+>>> RCPT To:<b@example.org>
+<<< 550 no such user here
+550 5.1.1 <b@example.org>... User unknown
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from analyzer.model import Stage
+
+MOST_LINES = 5000
+_TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?"
+_TALKING = re.compile(_TIME + r"[. ]{0,4}(?:while )?talking to \[?([\w.-]{1,255})", re.I)
+_COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:)[ \t]?([A-Za-z]{4})\b")
+_REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:)[ \t]?(.{3,1000})$")
+_VERDICT = re.compile(r"^[ \t]{0,4}[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<([^\s<>@]{1,64}@[^\s<>]{1,255})>\.\.\.[ \t]*(.{0,1000})$")
+_STEP = {
+    "HELO": Stage.EHLO, "EHLO": Stage.EHLO, "LHLO": Stage.EHLO, "AUTH": Stage.AUTH, "STAR": Stage.EHLO,
+    "MAIL": Stage.MAIL, "RCPT": Stage.RCPT, "DATA": Stage.DATA, "BDAT": Stage.DATA,
+}  # fmt: skip
+# what a server answers to the rest of a session that it has refused already
+_AFTERMATH = re.compile(r"503\b.{0,40}\b(?:need|no valid|bad sequence|valid rcpt)|\bneed (?:rcpt|mail)\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a session says of one recipient, or of all when it names none."""
+
+    recipient: str | None
+    words: str
+    host: str | None
+    stage: Stage | None
+
+
+@lru_cache(maxsize=4)  # asked again for each recipient of one report
+def said(text: str) -> tuple[Said, ...]:
+    """What a text's transcript says, recipient by recipient, in order; a last one without a recipient for refusals that name none."""
+    found: dict[str, Said] = {}
+    host: str | None = None
+    stage: Stage | None = None
+    heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
+    for line in text.split("\n")[:MOST_LINES]:
+        if match := _TALKING.match(line):
+            host, stage, heard = match.group(1).rstrip("."), None, {}
+        elif match := _COMMAND.match(line):
+            stage = _STEP.get(match.group(1).upper(), stage)
+        elif match := _REPLY.match(line):
+            words = match.group(1).strip()
+            if re.match(r"[45]\d\d", words) and not _AFTERMATH.search(words):
+                heard.setdefault(words, stage)
+        elif match := _VERDICT.match(line):
+            found.setdefault(
+                match.group(1).lower(), _said(match.group(1), heard, host) or Said(match.group(1), line.strip()[:2000], None, None)
+            )
+            heard = {}
+    rest = _said(None, heard, host)
+    return (*found.values(), *([rest] if rest else []))
+
+
+def _said(recipient: str | None, heard: dict[str, Stage | None], host: str | None) -> Said | None:
+    return Said(recipient, " ".join(list(heard)[:6])[:2000], host, next(iter(heard.values()))) if heard else None

@@ -1,0 +1,169 @@
+"""Who bounced, where no field says it: the places in which mail systems name those whom they could not reach.
+
+Under a heading ("could not be delivered to the following recipients:"), after a label ("RCPT TO:"), at the head of a paragraph
+("<b@example.org>:"); then what the returned message and the report's own address tell. flufl.bounce is the last witness.
+"""
+
+from __future__ import annotations
+
+import re
+
+from analyzer.parse import address, session
+from analyzer.parse.mime import Message
+from analyzer.parse.original import recipients
+
+DAEMON = re.compile(
+    r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
+    r"ndr|smtp-?(?:gateway|daemon)|amavis\w*|microsoftexchange\w*)(?=[^a-z0-9]|$)",
+    re.I,
+)
+"""The local part or name of an address that mail systems write from."""
+
+_HEADING = re.compile(
+    r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
+    r"|(?:not|n't|unable|failed|fail\w*)\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|delivery (?:has )?failed to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
+    r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
+    r"|volgende (?:geadresseerde|adres|ontvanger)|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
+    re.I,
+)
+_RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
+_LISTED = re.compile(
+    r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
+    re.I,
+)
+_BARE = re.compile(r"^[ \t]{0,16}[<\"']?([A-Za-z0-9][\w.+-]{1,63})[>\"']?(?:[ \t]*$|[ \t]{2,}|[ \t]*[\"(:])")
+_LABEL = re.compile(
+    r"^[ \t*|-]{0,8}(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
+    r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[]{1,64}@[^\s<>,;\"'\]]{3,255})",
+    re.I | re.M,
+)
+_HEAD = re.compile(
+    r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@[\w.-]{3,255})[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)", re.M
+)
+_AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
+_TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}<?([^\s<>@,]{1,64}@[\w.-]{3,255})>?[ \t]*$", re.I | re.M)
+_FROM = re.compile(
+    r"(?:\b(?:mail|messages?|sent|e-?mail) from|^[ \t>*]{0,8}(?:from|sender|von|de)(?=:)):?[ \t]{1,12}<?([^\s<>@]{1,64}@[\w.-]{3,255})",
+    re.I | re.M,
+)
+_VERP = re.compile(r"^[^\s@]{1,60}?[+-]([^\s@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re.I)
+_ALIAS = re.compile(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?", re.I)  # fmt: skip
+
+
+def who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[str]:
+    """The addresses that a report in prose says failed, the strongest evidence first; empty when it does not say.
+
+    `own` are the reporter's own words, `headers` those of the returned message.
+    """
+    transcript = [s.recipient for s in session.said(own) if s.recipient]
+    listed = _listed(own)
+    if listed or transcript:
+        return _once([*listed, *transcript])
+    ours = {a.lower() for name in ("from", "to", "sender") for a in address.addresses(message.top.header(name), 5)}
+    mailed = recipients(headers) if headers else []
+    senders = _senders(headers)
+    named = address.addresses(own, 200)
+    agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
+    if agreed:
+        return agreed
+    others = ours | senders | {m.group(1).lower().strip(".") for m in _FROM.finditer(own)}
+    strangers = [a for a in named if a.lower() not in others and not DAEMON.match(a)]
+    heads = {m.group(1).strip(".").lower() for m in _HEAD.finditer(own)} | {
+        m.group(1).strip(".").lower() for m in _AFTER_COLON.finditer(own)
+    }
+    placed = [a for a in strangers if a.lower() in heads] or [
+        m.group(1).strip(".") for m in _TO.finditer(own) if m.group(1).strip(".") in strangers
+    ]
+    if placed or len(strangers) == 1:
+        return placed or strangers
+    tagged = verp(message)
+    if tagged:
+        return [tagged]
+    heard = [a for a in _flufl(message) if a.lower() not in ours]
+    if heard or len(mailed) == 1:
+        return heard or mailed
+    return strangers[:1] or _bare(message, own)
+
+
+def verp(message: Message) -> str | None:
+    """The recipient within the address that the report went to: bounces+user=example.org@list.example (VERP)."""
+    for name in ("to", "delivered-to", "x-original-to"):
+        for mine in address.addresses(message.top.header(name), 5):
+            found = _VERP.match(mine)
+            if found:
+                return f"{found.group(1)}@{found.group(2)}"
+    return None
+
+
+def alias_of(near: str) -> str | None:
+    """The address that was mailed, where the words near a target say that an alias led there."""
+    found = _ALIAS.search(near[:2000])
+    return found.group(1).strip(".") if found else None
+
+
+def heads(text: str, start: int = 0) -> list[tuple[int, str]]:
+    """Where a paragraph of a text begins with an address, and which."""
+    return [(m.start(), m.group(1).strip(".")) for m in _HEAD.finditer(text, start)]
+
+
+def _listed(own: str) -> list[str]:
+    """The addresses that stand under a heading about recipients, or after a label that means one."""
+    found: list[str] = []
+    armed = 0
+    for line in own.split("\n")[:3000]:
+        if not line.strip():
+            continue
+        match = _LISTED.search(line) if armed else None
+        if match:
+            found.append((match.group(1) or match.group(2)).strip(".'"))
+            armed = 12
+        elif _HEADING.search(line) and not re.match(r"[ \t>]*(?:subject|betreff|objet|asunto)\s*:", line, re.I):
+            armed = 12
+        else:
+            armed = 0 if _RULE_OFF.match(line) else max(0, armed - 1)
+    found += [m.group(1).strip(".>\"'") for m in _LABEL.finditer(own)]
+    return _once(found)
+
+
+def _bare(message: Message, own: str) -> list[str]:
+    """A recipient named by the local part alone, right under a heading: of the daemon's own domain."""
+    home = next(iter(address.addresses(message.top.header("from"), 1)), "").partition("@")[2]
+    armed = False
+    for line in own.split("\n")[:200]:
+        if armed and line.strip():
+            found = _BARE.match(line)
+            return [f"{found.group(1)}@{home}"] if found and home else []
+        armed = armed or (bool(_HEADING.search(line)) and line.rstrip().endswith(":"))
+    return []
+
+
+def _senders(headers: dict[str, list[bytes]]) -> set[str]:
+    return {
+        a.lower()
+        for n in ("from", "sender", "return-path")
+        for v in headers.get(n, [])[:1]
+        for a in address.addresses(v.decode("utf-8", "replace"), 3)
+    }
+
+
+def _flufl(message: Message) -> list[str]:
+    """Who bounced, says flufl.bounce. It raises on some ordinary mail, and never ends on some hostile mail: short ones only."""
+    if len(message.data) > 200_000 or len(message.parts) > 50:
+        return []
+    import email
+
+    from flufl.bounce import all_failures
+
+    try:
+        temporary, permanent = all_failures(email.message_from_bytes(message.data[message.top.head[0] :]))
+    except Exception:  # by any bug of a witness: it is one of several
+        return []
+    found = [a.decode("utf-8", "replace") if isinstance(a, bytes) else str(a) for a in sorted({*permanent, *temporary})]
+    return [a for a in found if "@" in a]
+
+
+def _once(found: list[str]) -> list[str]:
+    first: dict[str, str] = {}
+    for a in found:
+        first.setdefault(a.lower(), a)
+    return list(first.values())
