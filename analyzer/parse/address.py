@@ -8,7 +8,10 @@ ADDRESS = re.compile(
     r"""(?<![\w.!#$%&'*+/=?^`{|}~-])("[^"\s@<>]{1,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,128})@((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-fA-F.:]{3,45}\])"""
 )
 _ANGLED = re.compile(r"<\s*([^<>\s]{1,320}@[^<>\s]{1,255})\s*>")
-REPLY = re.compile(r"(?<![\d.:#/-])([245]\d\d)(?=[ -]|$)(?:[ -]+#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
+REPLY = re.compile(
+    r"(?:(?<![\d.:#/-])|(?<=code)\W{1,3})([45]\d\d)(?=[\s:,\]-]|$)(?:[\s:-]+['\"#(]{0,2}([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?", re.I
+)
+_POSITIVE = re.compile(r"(?<![\d.:#/-])(2\d\d)(?=[ -]|$)(?:[ -]+([2]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
 STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 MOST = 320
 
@@ -54,8 +57,8 @@ def addresses(text: str, most: int = 1000) -> list[str]:
 
 
 def reply(text: str) -> tuple[str | None, str | None]:
-    """The reply code and the enhanced status code in a receiver's words, where it gives them."""
-    found = REPLY.search(text[:2000])
+    """The reply code and the enhanced status code in a receiver's words, where it gives them. A refusal beats a greeting."""
+    found = REPLY.search(text[:2000]) or _POSITIVE.search(text[:2000])
     code, status = (found.group(1), found.group(2)) if found else (None, None)
     if status is None:
         other = STATUS.search(text[:2000])

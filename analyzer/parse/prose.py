@@ -34,7 +34,7 @@ _TITLE = re.compile(
     r"undeliver|returned mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
-    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송",
+    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoručen|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
     re.I,
 )
 _SUBJECT = re.compile(
@@ -45,12 +45,12 @@ _SUBJECT = re.compile(
 _FAILED = re.compile(
     r"undeliver|n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
-    r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected",
+    r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze",
     re.I,
 )
 _CLEAR = re.compile(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
-    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能",
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
     re.I,
 )
 _MACHINE = re.compile(
@@ -186,7 +186,7 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
         status = address.reply(near)[1] if alone else None
     return replace(
         outcome,
-        status=outcome.status or status,
+        status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=outcome.diagnostic or words,
         prose=" ".join(_ECHO.sub(" ", near).split())[:2000] or None,
@@ -200,7 +200,7 @@ def _near(text: str, recipient: str, final: str, alone: bool) -> str:
     if alone:
         return text[:8000]
     low = text.lower()
-    for name in (recipient, final):
+    for name in (final, recipient):
         at = low.find(name.lower()) if name else -1
         if at >= 0:
             begin = low.rfind("\n", 0, at) + 1
@@ -241,7 +241,7 @@ def _receivers(near: str) -> str | None:
     if best is None or not address.REPLY.match(best):
         code = address.REPLY.search(near)
         if code:
-            best = _paragraph(near[code.start() : code.start() + 3000])
+            best = _paragraph(near[code.start(1) : code.start(1) + 3000])
     return best[:2000] if best else None
 
 

@@ -23,7 +23,7 @@ _HEADING = re.compile(
     r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
     r"|(?:not|n't|unable|failed|fail\w*)\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|delivery (?:has )?failed to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
-    r"|volgende (?:geadresseerde|adres|ontvanger)|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
+    r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
     re.I,
 )
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
@@ -43,7 +43,7 @@ _HEAD = re.compile(
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
 _TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}<?([^\s<>@,]{1,64}@[\w.-]{3,255})>?[ \t]*$", re.I | re.M)
 _FROM = re.compile(
-    r"(?:\b(?:mail|messages?|sent|e-?mail) from|^[ \t>*]{0,8}(?:from|sender|von|de)(?=:)):?[ \t]{1,12}<?([^\s<>@]{1,64}@[\w.-]{3,255})",
+    r"(?:\b(?:mail|messages?|sent|e-?mail) from|^[ \t>*]{0,8}(?:from|sender|von|de)(?=:)|^[ \t]{0,4}(?:hello|hi|dear|sehr geehrte\w*|bonjour|hallo)):?[ \t]{1,12}<?([^\s<>@]{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
 _VERP = re.compile(r"^[^\s@]{1,60}?[+-]([^\s@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re.I)
