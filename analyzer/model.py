@@ -162,7 +162,7 @@ class Report:
     """What one capture says. `outcomes` is empty when it says nothing of anybody's mail."""
 
     kind: Kind  # of the whole: the first outcome's, else OTHER_REPORT, NOT_A_REPORT, UNREADABLE
-    parser: str  # who read it: "dsn", "feedback", "autoreply", "mdn", "unsubscribe", "prose.exim", "flufl", "rows", ...
+    parser: str  # who read it: "dsn", "feedback", "autoreply", "other", "unsubscribe", "sns", "prose", "rows", ...
     outcomes: tuple[Outcome, ...] = ()
     original: Original = field(default_factory=Original)
     reporting_mta: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Original, Outcome, Report
-from analyzer.parse import autoreply, dsn, feedback, prose, sns
+from analyzer.parse import autoreply, dsn, feedback, other, prose, sns
 from analyzer.parse.mime import Message, date, read
 from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
 
@@ -26,7 +26,7 @@ def parse(capture: Capture) -> Report:
 
 
 def parse_message(data: bytes) -> Report:
-    """What a mail says. The most telling form is tried first: delivery status, feedback, SES notification, read receipt, automatic reply, prose, unsubscription."""
+    """What a mail says. The most telling form is tried first: delivery status, feedback, SES notification, other machine reports, automatic reply, prose, unsubscription."""
     if not data.strip():
         return Report(Kind.UNREADABLE, "none", why="there is nothing in it")
     message = read(data)
@@ -36,7 +36,7 @@ def parse_message(data: bytes) -> Report:
         feedback.parse(message)
         or _delivery_status(message)
         or sns.parse(message)
-        or autoreply.disposition(message)
+        or other.parse(message)
         # mail systems mark their bounces "auto-replied" too: what a mailer writes is a bounce first
         or (prose.parse(message) if prose.is_from_a_mailer(message) else None)
         or autoreply.parse(message)

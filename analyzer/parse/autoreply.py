@@ -1,4 +1,4 @@
-"""Answers that machines write: vacations, tickets, challenges, retired inboxes (RFC 3834); read receipts; unsubscriptions by mail."""
+"""Answers that machines write: vacations, tickets, challenges, retired inboxes (RFC 3834); unsubscriptions by mail."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TYPES = {
     r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|held (?:until|pending) (?:you|your)",
     "ticket": r"ticket|case (?:number|id|#)|(?:your|support) request (?:has been|was) (?:received|logged|created)|we (?:have )?received your (?:message|e-?mail|request|inquiry|enquiry)|reference number|"
     r"vorgangsnummer|ihre anfrage|num[eé]ro de (?:dossier|ticket)|thank you for (?:contacting|your (?:e-?mail|message|inquiry))|acus[eo] de recibo",
-    "vacation": r"out of (?:the )?office|vacation|on (?:annual )?leave|on holiday|away from (?:my|the) (?:desk|office|mail)|maternity|parental leave|sabbatical|i am (?:currently )?(?:away|traveling|travelling|out)|"
+    "vacation": r"out of (?:the )?office|(?:be|am|are|is|get) back (?:in|on|at|to|by|after)\b|return(?:ing)? (?:on|to the office)|limited access to (?:my )?e-?mail|vacation|on (?:annual )?leave|on holiday|away from (?:my|the) (?:desk|office|mail)|maternity|parental leave|sabbatical|i am (?:currently )?(?:away|traveling|travelling|out)|"
     r"abwesen|urlaub|nicht im (?:b[uü]ro|hause|dienst)|absen(?:ce|t)|en cong[eé]s?|vacaciones|fuera de (?:la )?oficina|ausente|ferie|fuori (?:ufficio|sede)|assente|afwezig|vakantie|"
     r"nieobecn|urlop|отпуск|отсутств|不在|休暇|休业|休假|外出|出張|fravær|semester|frånvaro|loma|dovolen|szabads|f[eé]rias|ausência",
 }
 _PATTERNS = {name: re.compile(pattern, re.I) for name, pattern in _TYPES.items()}
 _SUBJECT = re.compile(
     r"^(?:auto(?:matic|mated|matisch\w*)?[ -]?(?:re(?:ply|sponse)|antwort|answer)|automat\w{0,6} (?:antwort|odpowied)|r[eé]ponse automatique|respuesta autom|resposta autom|risposta automatica|automatisch antwoord|"
-    r"out of (?:the )?office|abwesen|自動返信|自动回复|自动答复|автоответ|autoreply|auto:|vacation|\[?auto)",
+    r"out of (?:the )?office|abwesen|自動返信|自动回复|自动答复|автоответ|autoreply|auto:|vacation (?:reply|notice|response|message|auto)|\[auto)",
     re.I,
 )
 _UNSUBSCRIBE = re.compile(
@@ -43,7 +43,8 @@ def parse(message: Message) -> Report | None:
         top.headers.keys() & {"x-autoreply", "x-autorespond", "x-autoresponse", "x-autoreply-from", "x-vacation"}
     )
     marked = marked or top.header("precedence").strip().lower() in {"auto_reply", "auto-reply"}
-    marked = marked or (bool(_SUBJECT.search(subject)) and "list-id" not in top.headers)
+    marked = marked or (submitted.startswith("auto-generated") and bool(top.headers.keys() & {"in-reply-to", "references"}))
+    marked = (marked or bool(_SUBJECT.search(subject))) and not top.headers.keys() & {"list-id", "list-unsubscribe"}
     if not marked or _UNSUBSCRIBE.match(subject.strip()):
         return None
     text = text_of(message)
@@ -82,22 +83,6 @@ def unsubscription(message: Message) -> Report | None:
         return None
     who = sender_of(top) or None
     return Report(Kind.UNSUBSCRIBED, "unsubscribe", (Outcome(Kind.UNSUBSCRIBED, who),), reported_at=date(top.header("date")))
-
-
-def disposition(message: Message) -> Report | None:
-    """A read receipt (RFC 8098): a report, and no outcome of a delivery."""
-    top = message.top
-    if any(
-        p.type in {"message/disposition-notification", "message/global-disposition-notification"} and not p.inside for p in message.parts
-    ):
-        return Report(
-            Kind.OTHER_REPORT,
-            "mdn",
-            original=original(returned_headers(message)),
-            reported_at=date(top.header("date")),
-            why="a read receipt",
-        )
-    return None
 
 
 def text_of(message: Message) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
-from analyzer.parse.mime import Message, date, decode, fields
+from analyzer.parse.mime import Message, Part, date, decode, fields
 from analyzer.parse.original import original, recipients, returned_headers
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
+_DESK = re.compile(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@", re.I)
+_SENTENCE = re.compile(
+    r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b", re.I
+)
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
 
 
 def parse(message: Message) -> Report | None:
     """The report of a message that holds a feedback-report part; None for others."""
-    part = next((p for p in message.parts if p.type == "message/feedback-report" and not p.inside), None)
+    part = next((p for p in message.parts if p.type == "message/feedback-report" and not p.inside), None) or _mistyped(message)
     headers = returned_headers(message)
     top = message.top
     if part is not None:
@@ -26,6 +31,8 @@ def parse(message: Message) -> Report | None:
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
     elif MICROSOFT & headers.keys():
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
+    elif headers and _complains(message):
+        said, kind = {}, "abuse"
     else:
         return None
     report = {
@@ -38,6 +45,27 @@ def parse(message: Message) -> Report | None:
     outcome = Kind.UNSUBSCRIBED if kind in UNSUBSCRIPTIONS else Kind.COMPLAINED
     outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers) or (None,))
     return Report(outcome, "feedback", outcomes, about, **report)  # type: ignore[arg-type]
+
+
+def _mistyped(message: Message) -> Part | None:
+    """A feedback-report part that calls itself plain text."""
+    if b"feedback-report" not in message.top.raw("content-type").lower():
+        return None
+    return next(
+        (
+            p
+            for p in message.parts
+            if p.type.startswith("text/") and not p.inside and re.match(rb"\s*Feedback-Type[ \t]*:", p.content(1000), re.I)
+        ),
+        None,
+    )
+
+
+def _complains(message: Message) -> bool:
+    """Whether a provider returns a message with a sentence that somebody called it spam: a complaint without any standard's form."""
+    sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
+    part = next((p for p in message.parts if p.type == "text/plain" and not p.inside), None)
+    return bool(part and _DESK.match(sender) and _SENTENCE.search(part.text()[:4000]))
 
 
 def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]]) -> Sequence[str | None]:

@@ -1,0 +1,36 @@
+"""Machine reports that tell no outcome of a delivery: read receipts (RFC 8098), DMARC aggregates (RFC 7489 §7.2), TLS reports (RFC 8460)."""
+
+from __future__ import annotations
+
+import re
+
+from analyzer.model import Kind, Report
+from analyzer.parse.mime import Message, date
+from analyzer.parse.original import original, returned_headers
+
+RECEIPTS = {"message/disposition-notification", "message/global-disposition-notification"}
+TLS = {"application/tlsrpt+gzip", "application/tlsrpt+json"}
+
+# RFC 7489 §7.2.1.1: receiver!policy-domain!begin!end[!id].xml.gz, and a subject of a set form
+_FILE = re.compile(rb"name\*?=\s*\"?[\w.-]{1,255}![\w.-]{1,255}!\d{1,12}!\d{1,12}[^\"\s]{0,100}\.(?:xml|gz|zip)", re.I)
+_SUBJECT = re.compile(r"^\s*Report[ -]Domain: *\S{1,255} +Submitter: *\S", re.I)
+
+
+def parse(message: Message) -> Report | None:
+    """The report of such a mail; None for others."""
+    why = _why(message)
+    if not why:
+        return None
+    return Report(
+        Kind.OTHER_REPORT, "other", original=original(returned_headers(message)), reported_at=date(message.top.header("date")), why=why
+    )
+
+
+def _why(message: Message) -> str:
+    own = [p for p in message.parts[:50] if not p.inside]
+    if any(p.type in RECEIPTS for p in own):
+        return "a read receipt"
+    if "tls-report-domain" in message.top.headers or any(p.type in TLS for p in own):
+        return "a TLS report"
+    named = any(_FILE.search(p.raw(h)) for p in own for h in ("content-type", "content-disposition"))
+    return "a DMARC aggregate report" if named or _SUBJECT.match(message.top.header("subject")) else ""
