@@ -67,6 +67,11 @@ def reply_type(subject: str, text: str) -> str:
     return "other"
 
 
+def is_challenge(text: str) -> bool:
+    """Whether a text asks the sender to prove himself before it lets the message through."""
+    return bool(_PATTERNS["challenge"].search(text[:4000]))
+
+
 def unsubscription(message: Message) -> Report | None:
     """Mail to the List-Unsubscribe address: a subject or a body that says it and hardly more."""
     top = message.top

@@ -22,18 +22,15 @@ MAX_STATUS_BYTES = 8 * 1024 * 1024
 _FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
 _COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other)[^()]{6,300})\)", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
+_AFTER = r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
+# words that must stand in the text in lower case, for searching every pattern in every text would take longer than all the rest
 _STAGES = (
-    (re.compile(r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?(?:DATA\b|message body|\.(?=\s|$))", re.I), Stage.DATA),
-    (re.compile(r"end of (?:data|message)|after (?:body|header)|\bBDAT\b", re.I), Stage.DATA),
-    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:pipelined )?RCPT", re.I), Stage.RCPT),
-    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:pipelined )?MAIL", re.I), Stage.MAIL),
-    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}(?:HELO|EHLO|LHLO)", re.I), Stage.EHLO),
-    (re.compile(r"(?:in reply to|after|response to|>>>)\W{0,3}AUTH", re.I), Stage.AUTH),
-    (re.compile(r"my (?:host ?)?name was rejected|does(?: not|n't) like my name|HELO was rejected", re.I), Stage.EHLO),
-    (re.compile(r"(?:but|the) sender was rejected|does(?: not|n't) like (?:the )?sender|(?:rejected|refused) the sender", re.I), Stage.MAIL),
-    (re.compile(r"does(?: not|n't) like (?:the )?recipient|did not like our RCPT", re.I), Stage.RCPT),
-    (re.compile(r"failed after I sent the message|after (?:sending|transmitting) the (?:message|data)|did not like our DATA", re.I), Stage.DATA),
-    (re.compile(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting", re.I), Stage.CONNECT),
+    (("data", "body", "message"), re.compile(_AFTER + r"(?:DATA\b|message body|\.(?=\s|$))|end of (?:data|message)|after (?:body|header|(?:sending|transmitting) the (?:message|data))|\bBDAT\b|failed after I sent the message", re.I), Stage.DATA),
+    (("rcpt", "recipient"), re.compile(_AFTER + r"RCPT|does(?: not|n't) like (?:the )?recipient|did not like our RCPT", re.I), Stage.RCPT),
+    (("mail", "sender"), re.compile(_AFTER + r"MAIL|(?:but|the) sender was rejected|does(?: not|n't) like (?:the )?sender|(?:rejected|refused) the sender", re.I), Stage.MAIL),
+    (("helo", "ehlo", "lhlo", "name"), re.compile(_AFTER + r"(?:HELO|EHLO|LHLO)|my (?:host ?)?name was rejected|does(?: not|n't) like my name|HELO was rejected", re.I), Stage.EHLO),
+    (("auth",), re.compile(_AFTER + r"AUTH", re.I), Stage.AUTH),
+    (("connect", "initial", "refused to talk", "greeting"), re.compile(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting", re.I), Stage.CONNECT),
 )  # fmt: skip
 
 
@@ -66,8 +63,8 @@ def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
 
 def stage(text: str) -> Stage | None:
     """The step of the dialogue that the words speak of, where they do."""
-    text = text[:4000]
-    return next((step for pattern, step in _STAGES if pattern.search(text)), None)
+    low = text[:4000].lower()
+    return next((step for words, pattern, step in _STAGES if any(w in low for w in words) and pattern.search(low)), None)
 
 
 def status_parts(message: Message) -> list[Part]:

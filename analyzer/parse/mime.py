@@ -40,6 +40,7 @@ class Part:
     depth: int = 0
     inside: bool = False  # within a returned or attached message
     _headers: dict[str, list[bytes]] | None = field(default=None, repr=False)
+    _type: str | None = field(default=None, repr=False)
 
     @property
     def headers(self) -> dict[str, list[bytes]]:
@@ -60,8 +61,11 @@ class Part:
     @property
     def type(self) -> str:
         """The media type in lower case; text/plain when there is none."""
-        value = self.raw("content-type")[:300].split(b";", 1)[0].strip().lower().split(b" ", 1)[0]  # some leave out the ";"
-        return value.decode("ascii", "replace") if b"/" in value else "text/plain"
+        if self._type is None:
+            # some leave out the ";"
+            value = self.raw("content-type")[:300].split(b";", 1)[0].strip().lower().split(b" ", 1)[0]
+            self._type = value.decode("ascii", "replace") if b"/" in value else "text/plain"
+        return self._type
 
     def text(self) -> str:
         """The decoded text of the body, of HTML without its tags, at most MAX_TEXT bytes of it."""

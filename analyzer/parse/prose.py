@@ -13,7 +13,7 @@ from itertools import islice
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address, dsn, session
-from analyzer.parse.autoreply import reply_type
+from analyzer.parse.autoreply import is_challenge
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import original, returned_headers, split_text, text_headers
@@ -102,7 +102,7 @@ def parse(message: Message) -> Report | None:
             return None
         kind = _kind(top.header("subject"), own)
         outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1) for a in found) or (describe(Outcome(kind), own, True),)
-    if reply_type("", own) == "challenge" and not any(o.reply_code or o.status for o in outcomes):
+    if not any(o.reply_code or o.status for o in outcomes) and is_challenge(own):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
                   truncated=("recipients",) if len(outcomes) >= MAX_RECIPIENTS else ())  # fmt: skip
