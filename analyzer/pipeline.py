@@ -12,9 +12,10 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analyzer.bulk import rows_table
 from analyzer.classify import classify
 from analyzer.lake import capture_table, event_table
-from analyzer.model import FAILURES, Capture, Event, KeepFailed, Kind, Report, StoreError, Verdict
+from analyzer.model import FAILURES, ROWS, Capture, Event, KeepFailed, Kind, Report, StoreError, Verdict
 from analyzer.parse import parse
 from analyzer.record import record
 from analyzer.store import Store
@@ -112,13 +113,28 @@ def _flush_batch(store: Store, pool: Executor | None) -> Flushed | None:
 
 def _read(captures: list[Capture], key: bytes) -> tuple[pa.Table, dict[str, str]]:
     """The events of some captures as rows, and the addresses behind their keys."""
+    tables: list[pa.Table] = []
     events: list[Event] = []
     addresses: dict[str, str] = {}
     for capture in captures:
-        found, known = derive(capture, key)
-        events += found
+        rows = _rows(capture, key) if capture.media_type == ROWS else None
+        if rows is None:
+            found, known = derive(capture, key)
+            events += found
+        else:
+            table, known = rows
+            tables.append(table)
         addresses |= known
-    return event_table(events), addresses
+    return pa.concat_tables([*tables, event_table(events)]), addresses
+
+
+def _rows(capture: Capture, key: bytes) -> tuple[pa.Table, dict[str, str]] | None:
+    """The events of a block of rows, column by column; None where the slower way has to say what is wrong."""
+    try:
+        return rows_table(capture, key)
+    except Exception:  # a bug of ours costs speed, and no row
+        log.exception("capture %s cannot be read column by column", capture.id)
+        return None
 
 
 def run_flusher(store: Store, every: float, stop: threading.Event, said: Callable[[str], None] | None = None) -> None:

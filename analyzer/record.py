@@ -40,25 +40,28 @@ def record(
     """One event per outcome, and the addresses behind their keys. A capture without outcomes gives one event of its kind,
     so that everything kept is counted."""
     capture_id = capture_id or capture.id
-    latest = capture.received_at + timedelta(days=1)
-    reported = report.reported_at if report.reported_at and EARLIEST <= report.reported_at <= latest else capture.received_at
     addresses: dict[str, str] = {}
     if not report.outcomes:
         said = report.why or (", ".join(report.truncated) if report.truncated else None)
-        event = Event(f"{capture_id[:40]}-0", capture_id, report.kind.value, reported, capture.received_at, capture.source, report.parser,
-                      message_id=_cut(report.original.message_id), why=_cut(said, MOST_TEXT))  # fmt: skip
+        event = Event(f"{capture_id[:40]}-0", capture_id, report.kind.value, _when(report.reported_at, capture) or capture.received_at, capture.received_at,
+                      capture.source, report.parser, message_id=cut(report.original.message_id), why=cut(said, MOST_TEXT))  # fmt: skip
         return [event], addresses
     events = [
-        _event(f"{capture_id[:40]}-{n}", capture_id, capture, report, outcome, verdict, reported, latest, key, addresses)
+        event_of(n, capture_id, capture, report, outcome, verdict, key, addresses)
         for n, (outcome, verdict) in enumerate(zip(report.outcomes, verdicts, strict=True))
     ]
     return events, addresses
 
 
-def _event(
-    event_id: str, capture_id: str, capture: Capture, report: Report, o: Outcome, v: Verdict | None,
-    reported: datetime, latest: datetime, key: bytes, addresses: dict[str, str],
-) -> Event:  # fmt: skip
+def _when(at: datetime | None, capture: Capture) -> datetime | None:
+    """A time that a stranger wrote, where it can be true: not before there was mail, and not after we got it."""
+    return at if at and EARLIEST <= at <= capture.received_at + timedelta(days=1) else None
+
+
+def event_of(
+    n: int, capture_id: str, capture: Capture, report: Report, o: Outcome, v: Verdict | None, key: bytes, addresses: dict[str, str]
+) -> Event:
+    """Outcome `n` of a report as an event; the addresses behind its keys go to `addresses`."""
     original = o.original or report.original
     hashed = domain = final = None
     if o.recipient:
@@ -68,23 +71,23 @@ def _event(
         final = recipient_key(key, o.final)[0]
     unreadable = o.kind is Kind.UNREADABLE
     return Event(
-        event_id=event_id,
+        event_id=f"{capture_id[:40]}-{n}",
         capture_id=capture_id,
         kind=o.kind.value,
-        at=o.at if o.at and EARLIEST <= o.at <= latest else reported,
+        at=_when(o.at, capture) or _when(report.reported_at, capture) or capture.received_at,
         received_at=capture.received_at,
         source=capture.source,
         parser=report.parser,
-        message_id=_cut(original.message_id, 998),
+        message_id=cut(original.message_id, 998),
         recipient_key=hashed,
         recipient_domain=domain,
         final_key=final,
         provider=mailbox_provider(domain) if domain else None,
-        sending_domain=_domain(original.sender),
-        campaign=_cut(original.campaign),
-        mail_type=_cut(original.mail_type),
-        smtp_provider=_cut(o.smtp_provider),
-        sending_ip=_cut(original.sending_ip),
+        sending_domain=domain_of(original.sender),
+        campaign=cut(original.campaign),
+        mail_type=cut(original.mail_type),
+        smtp_provider=cut(o.smtp_provider),
+        sending_ip=cut(original.sending_ip),
         reason=v.reason if v else o.reply_type,
         severity=v.severity.value if v else None,
         fault=v.fault if v else None,
@@ -93,29 +96,31 @@ def _event(
         runner_up=v.runner_up if v else None,
         status=o.status,
         reply_code=o.reply_code,
-        diagnostic=None if unreadable else _cut(o.diagnostic or o.prose, MOST_TEXT),
-        remote_mta=_cut(o.remote_mta),
-        reporting_mta=_cut(report.reporting_mta),
-        feedback_type=_cut(o.feedback_type),
+        diagnostic=None if unreadable else cut(o.diagnostic or o.prose, MOST_TEXT),
+        remote_mta=cut(o.remote_mta),
+        reporting_mta=cut(report.reporting_mta),
+        feedback_type=cut(o.feedback_type),
         agent=o.agent.value if o.agent else None,
         agent_rule=o.agent_rule,
-        folder=_cut(o.folder),
+        folder=cut(o.folder),
         seconds=o.seconds,
-        authentication=_cut(o.authentication),
+        authentication=cut(o.authentication),
         value=o.value,
-        currency=_cut(o.currency),
-        why=_cut(o.diagnostic if unreadable else report.why, MOST_TEXT),
+        currency=cut(o.currency),
+        why=cut(o.diagnostic if unreadable else report.why, MOST_TEXT),
     )
 
 
 @lru_cache(maxsize=10_000)
-def _domain(sender: str | None) -> str | None:
+def domain_of(sender: str | None) -> str | None:
+    """The domain of a sender's address."""
     if not sender or "@" not in sender:
         return None
     return normalise(sender).rpartition("@")[2][:MOST_NAME] or None
 
 
-def _cut(text: str | None, most: int = MOST_NAME) -> str | None:
+def cut(text: str | None, most: int = MOST_NAME) -> str | None:
+    """A text that can be stored, of bounded length."""
     # a lone surrogate cannot be stored; text from mail may hold one
     if text is None:
         return None
