@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 from ibis import _
 
-from analyzer.model import Agent, Kind
+from analyzer.model import TEST_PARSER, Agent, Kind
 from analyzer.providers import complaining_providers
 
 OUTCOMES = [
@@ -27,7 +27,7 @@ def ledger(events: ir.Table, window_days: int, conversion_days: int) -> ir.Table
         .group_by("message_id", "recipient_key")
         .agg(sent_at=_["at"].min(), **{f: events[f].max() for f in SEND_FIELDS})
     )
-    told = events.filter(_.kind.isin(OUTCOMES), _.recipient_key.notnull() | _.message_id.notnull()).drop("day")
+    told = events.filter(_.kind.isin(OUTCOMES), _.parser != TEST_PARSER, _.recipient_key.notnull() | _.message_id.notnull()).drop("day")
     direct = told.semi_join(sends, ["message_id", "recipient_key"])
     # a complaint may have its recipient taken out: the message names it, when it went to one
     single = sends.group_by("message_id").agg(n=_.count(), only=_.recipient_key.max()).filter(_.n == 1)

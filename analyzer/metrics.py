@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analyzer.model import Kind
+from analyzer.model import TEST_PARSER, Kind
 from analyzer.store import Store
 
 DIMENSIONS = (
@@ -302,13 +302,15 @@ class Numbers:
         return frame.sort_values("source", ignore_index=True)
 
     def test_sends(self) -> pd.DataFrame:
-        """What became of test mails, the latest first."""
+        """What became of test mails, the latest first: `kind` is "bounced" where the provider refused one."""
         e = self._events
         names = [
             "at",
+            "kind",
             "provider",
             "recipient_domain",
             "smtp_provider",
+            "reason",
             "folder",
             "seconds",
             "authentication",
@@ -317,7 +319,7 @@ class Numbers:
             "capture_id",
         ]
         with self._lock:
-            frame: pd.DataFrame = e.filter(e.kind == Kind.PLACED.value).select(*names).execute()
+            frame: pd.DataFrame = e.filter(e.parser == TEST_PARSER, e.kind != Kind.UNREADABLE.value).select(*names).execute()
         return frame.sort_values("at", ascending=False, ignore_index=True)
 
     def raw(self, capture_id: str) -> bytes | None:

@@ -78,6 +78,8 @@ ROWS = "application/vnd.mailhealth.rows+json"
 """Media type of a block of table rows, with the mapping that reads them."""
 TEST_SEND = "application/vnd.mailhealth.test-send+json"
 """Media type of the transcript of a test send and what became of it."""
+TEST_PARSER = "test-send"
+"""Who reads it: the `parser` of its events, by which numbers of real mail leave them out."""
 
 
 @dataclass(frozen=True, slots=True)

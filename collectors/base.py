@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+from analyzer.config import ConfigError
 from analyzer.model import Capture
 from analyzer.model import KeepFailed as KeepFailed  # what `keep` raises
 
@@ -63,3 +66,15 @@ class Collector(Protocol):
 
     def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
         """Collects until `stop` is set, reconnecting with growing pauses; returns within a few seconds of `stop`."""
+
+
+def trust(ca_file: Path | None) -> ssl.SSLContext:
+    """TLS that believes the system's authorities, and those in `ca_file` (PEM). Raises ConfigError."""
+    context = ssl.create_default_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(ca_file)
+        except OSError as e:  # ssl.SSLError is one
+            why = "holds no certificate" if isinstance(e, ssl.SSLError) else f"cannot be read ({e.strerror})"
+            raise ConfigError(f"ca_file {ca_file}: {why}; it must be a file of certificate authorities in PEM.") from None
+    return context

@@ -21,7 +21,7 @@ from imapclient.exceptions import CapabilityError, IMAPClientError, LoginError
 
 from analyzer.config import ConfigError, ImapSource
 from analyzer.model import MESSAGE, Capture
-from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent, trust
 
 BATCH_MESSAGES = 200
 BATCH_BYTES = 16 * 1024 * 1024
@@ -35,6 +35,7 @@ class ImapCollector:
 
     def __init__(self, name: str, source: ImapSource) -> None:
         self.name, self._source = name, source
+        self._refused: set[tuple[str, int, int]] = set()  # folder, UIDVALIDITY, UID
 
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over what is new in each folder."""
@@ -56,8 +57,6 @@ class ImapCollector:
         try:
             yield client
         except LOST as e:
-            if isinstance(e, SourceFailed):
-                raise
             raise SourceFailed(
                 f"{self._where()}: the connection was lost ({_short(e)}); what was kept stays, the next pass goes on from there."
             ) from None
@@ -69,9 +68,7 @@ class ImapCollector:
 
     def _connect(self) -> imapclient.IMAPClient:
         s = self._source
-        context = ssl.create_default_context()
-        if s.ca_file:
-            context.load_verify_locations(s.ca_file)
+        context, password = trust(s.ca_file), s.secret()
         port = s.port or (993 if s.tls == "tls" else 143)
         try:
             client = imapclient.IMAPClient(
@@ -88,14 +85,19 @@ class ImapCollector:
                 f"{self._where()}: cannot connect to port {port} ({_short(e)}); check host, port and tls = {s.tls!r}."
             ) from None
         try:
-            client.login(s.user, s.secret())
-        except LoginError as e:
-            raise SourceFailed(
-                f"{self._where()}: the server refused the password ({_short(e)}); check user and password. Gmail and Microsoft want an app password or OAuth."
-            ) from None
-        except ConfigError:
+            if password.isascii() and s.user.isascii():
+                client.login(s.user, password)
+            else:
+                client.plain_login(s.user, password)  # LOGIN has no way to say in which characters it speaks
+        except (UnicodeError, *LOST) as e:
             client.shutdown()
-            raise
+            # the server's words, which may repeat what it was told
+            words = _short(e).replace(password, "(secret)") if password else _short(e)
+            if isinstance(e, LoginError) and not isinstance(e.__context__, imaplib.IMAP4.abort):
+                raise SourceFailed(
+                    f"{self._where()}: the server refused the password ({words}); check user and password. Gmail and Microsoft want an app password or OAuth."
+                ) from None
+            raise SourceFailed(f"{self._where()}: the connection was lost before the password was accepted ({words}).") from None
         return client
 
     def _collect_folder(self, client: Any, folder: str, keep: Keep, cursor: Cursor, progress: Progress) -> Tally:
@@ -104,19 +106,28 @@ class ImapCollector:
             uid for uid in client.search(["UID", f"{last + 1}:*"]) if uid > last
         ]  # "n:*" always names the last message (RFC 9051 §6.4.9)
         tally, done = Tally(), 0
-        for batch, refused in self._batches(client, sorted(uids), progress):
+        for batch, refused in self._batches(client, folder, validity, sorted(uids), progress):
             if batch:
                 got = client.fetch(batch, [b"BODY.PEEK[]"])
-                found = [
-                    Capture(got[uid][b"BODY[]"], MESSAGE, self.name, datetime.now(UTC)) for uid in batch if got.get(uid, {}).get(b"BODY[]")
-                ]
-                # a message that vanished between SEARCH and FETCH was expunged by somebody else
-                new = keep(found, {f"{folder}": f"{validity}:{max(batch)}"}) if found else 0
+                # a message that is not in the answer was expunged by somebody else since
+                bodies = {uid: got[uid].get(b"BODY[]") for uid in batch if uid in got}
+                found = [Capture(body, MESSAGE, self.name, datetime.now(UTC)) for body in bodies.values() if body]
+                empty = [uid for uid, body in bodies.items() if not body]
+                refused += sum(self._refuse(folder, validity, uid, "the server could not give it", progress) for uid in empty)
+                new = keep(found, {folder: f"{validity}:{max(batch)}"}) if found else 0
                 tally += Tally(len(found), new, len(found) - new)
             tally += Tally(refused=refused)
             done += len(batch) + refused
             progress(done, len(uids))
         return tally
+
+    def _refuse(self, folder: str, validity: int, uid: int, why: str, progress: Progress) -> int:
+        """Says once that a message was left out; 1 the first time, then 0."""
+        if (folder, validity, uid) in self._refused:
+            return 0
+        self._refused.add((folder, validity, uid))
+        progress(0, None, f"{self._where()}: message {uid} of {folder} was left out: {why}.")
+        return 1
 
     def _select(self, client: Any, folder: str, cursor: Cursor) -> tuple[int, int]:
         """UIDVALIDITY, and the highest UID that was kept under it. Raises SourceFailed."""
@@ -131,8 +142,9 @@ class ImapCollector:
         saved, _, uid = cursor().get(folder, "").partition(":")
         return validity, int(uid) if saved == str(validity) else 0
 
-    def _batches(self, client: Any, uids: list[int], progress: Progress) -> Iterator[tuple[list[int], int]]:
+    def _batches(self, client: Any, folder: str, validity: int, uids: list[int], progress: Progress) -> Iterator[tuple[list[int], int]]:
         """UIDs to fetch at once, bounded in number and bytes, and how many were too large."""
+        most = self._source.max_message_bytes
         for i in range(0, len(uids), BATCH_MESSAGES):
             part = uids[i : i + BATCH_MESSAGES]
             sizes = client.fetch(part, [b"RFC822.SIZE"])
@@ -140,9 +152,9 @@ class ImapCollector:
             size = refused = 0
             for uid in part:
                 bytes_ = sizes.get(uid, {}).get(b"RFC822.SIZE", 0)
-                if bytes_ > self._source.max_message_bytes:
-                    refused += 1
-                    progress(0, None, f"{self._where()}: message {uid} has {bytes_:,} bytes, more than max_message_bytes; it was left out")
+                if bytes_ > most:
+                    why = f"it has {bytes_:,} bytes, and max_message_bytes is {most:,}"
+                    refused += self._refuse(folder, validity, uid, why, progress)
                     continue
                 if batch and size + bytes_ > BATCH_BYTES:
                     yield batch, 0

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.cli import Fault
 from analyzer.config import load
+
+if TYPE_CHECKING:
+    from collectors.test_send import Placement
 
 
 @click.command("test-send")
@@ -23,6 +28,8 @@ def command(path: Path, file: Path, via: str, seeds: tuple[str, ...], sender: st
 
     \b
     mailhealth test-send newsletter.eml --via main --to gmail --to outlook
+
+    Exit code 2 when a copy was refused, or not found in time. All of it is kept: `mailhealth dash` shows it under Test sends.
     """
     from analyzer.parse.mime import read
     from analyzer.parse.original import sender_of
@@ -44,18 +51,24 @@ def command(path: Path, file: Path, via: str, seeds: tuple[str, ...], sender: st
     if not sender:
         raise Fault(f"{file}: has no From address; give one with --sender.")
     store = Store(config.store)
-    found = test_send(message, via, config.smtp[via], {n: config.seeds[n] for n in seeds}, sender, store.inbox.keep, timeout)
+    chosen = {n: config.seeds[n] for n in seeds}
+    found = test_send(message, via, config.smtp[via], chosen, sender, store.inbox.keep, timeout, partial(_tell, dialogue))
     flush(store)
-    for p in found:
-        if dialogue:
-            click.echo("\n".join(p.dialogue))
-        if p.failed:
-            click.echo(f"{click.style('!!', fg='red')}  {p.seed} ({p.address}): not taken: {p.failed}")
-        elif p.folder is None:
-            click.echo(f"{click.style('!!', fg='red')}  {p.seed} ({p.address}): taken ({p.reply}), and not found within {timeout:.0f} s")
-        else:
-            mark = click.style("!!", fg="yellow") if p.junk else click.style("ok", fg="green")
-            click.echo(
-                f"{mark}  {p.seed} ({p.address}): found in {p.folder} after {p.seconds:.1f} s; {p.authentication or 'the receiver noted no authentication'}"
-            )
-    return 2 if any(p.failed or p.folder is None for p in found) else 0
+    return 0 if all(p.folder is not None for p in found) else 2
+
+
+def _tell(dialogue: bool, p: Placement) -> None:
+    """One seed's line, with what was said before it."""
+    if dialogue:
+        click.echo("\n".join(p.dialogue))
+    bad, whose = click.style("!!", fg="red"), f"{p.seed} ({p.address})"
+    if p.failed:
+        click.echo(f"{bad}  {whose}: {'refused' if p.reply else 'not sent'}: {p.failed}")
+    elif p.folder is None and p.unseen:
+        click.echo(f"{bad}  {whose}: taken ({p.reply}), then it could not be looked for: {p.unseen}")
+    elif p.folder is None:
+        click.echo(f"{bad}  {whose}: taken ({p.reply}), and not found within {p.waited:.0f} s; it may be late, or lost on the way")
+    else:
+        mark = click.style("!!", fg="yellow") if p.junk else click.style("ok", fg="green")
+        authentication = p.authentication or "the receiver noted no authentication"
+        click.echo(f"{mark}  {whose}: found in {p.folder}{' (junk)' if p.junk else ''} after {p.seconds:.1f} s; {authentication}")

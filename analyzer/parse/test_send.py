@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from analyzer.model import Capture, Kind, Original, Outcome, Report
+from analyzer.model import TEST_PARSER, Capture, Kind, Original, Outcome, Report, Stage
 from analyzer.parse import address
 
 
 def parse_test_send(capture: Capture) -> Report:
-    """What became of each copy: PLACED, or BOUNCED when the provider did not take it."""
+    """What became of each copy: BOUNCED when the provider refused it, else PLACED, without a folder where it was not found."""
     try:
         body = json.loads(capture.data)
         at = datetime.fromisoformat(body["at"]).astimezone(UTC)
@@ -20,15 +20,27 @@ def parse_test_send(capture: Capture) -> Report:
         )
         outcomes = tuple(_outcome(p, str(body["via"]), at, original) for p in body["placements"])
     except Exception as e:  # the record is ours, but bytes on a disk may change
-        return Report(Kind.UNREADABLE, "test-send", why=f"the record of a test send is damaged ({type(e).__name__})")
-    return Report(outcomes[0].kind if outcomes else Kind.UNREADABLE, "test-send", outcomes, original, reported_at=at)
+        return Report(Kind.UNREADABLE, TEST_PARSER, why=f"the record of a test send is damaged ({type(e).__name__})")
+    return Report(outcomes[0].kind if outcomes else Kind.UNREADABLE, TEST_PARSER, outcomes, original, reported_at=at)
 
 
 def _outcome(p: dict[str, Any], via: str, at: datetime, original: Original) -> Outcome:
-    code, status = address.reply(str(p.get("reply") or ""))
-    failed = p.get("failed")
+    reply = str(p.get("reply") or "")
+    code, status = address.reply(reply)
+    stage = str(p.get("stage") or "")
     return Outcome(
-        Kind.BOUNCED if failed else Kind.PLACED, str(p["address"]), status=status, reply_code=code, diagnostic=str(failed or p.get("reply") or "")[:2000] or None,
-        at=at, original=original, smtp_provider=via, folder=None if p.get("folder") is None else str(p["folder"]),
+        Kind.BOUNCED if p.get("failed") and code else Kind.PLACED, str(p["address"]), status=status, reply_code=code, diagnostic=_said(p, reply)[:2000] or None,
+        stage=Stage(stage) if stage in set(Stage) else None, at=at, original=original, smtp_provider=via, folder=None if p.get("folder") is None else str(p["folder"]),
         seconds=None if p.get("seconds") is None else float(p["seconds"]), authentication=p.get("authentication"),
     )  # fmt: skip
+
+
+def _said(p: dict[str, Any], reply: str) -> str:
+    """The words that tell what became of it: the server's, or ours where nobody else speaks."""
+    if p.get("failed"):
+        return str(p["failed"])
+    if p.get("folder") is not None:
+        return reply
+    if p.get("unseen"):
+        return f"taken ({reply}), then it could not be looked for: {p['unseen']}"
+    return f"taken ({reply}), and not found within {float(p.get('waited') or 0):.0f} s"

@@ -70,6 +70,10 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  # no waiting after the wrong passwords of other tests
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service auth {{
   inet_listener {{
