@@ -38,8 +38,7 @@ def ledger(events: ir.Table, window_days: int, conversion_days: int) -> ir.Table
     columns = told.columns
     matched = ibis.union(direct.select(columns), redacted.select(columns), near.select(columns))
     lost = rest.anti_join(found, "event_id").mutate(message_id=ibis.coalesce(_.message_id, _.event_id))
-    with_send = sends.left_join(_fates(matched), ["message_id", "recipient_key"]).drop("message_id_right", "recipient_key_right")
-    with_send = with_send.mutate(sent=ibis.literal(1), day=_.sent_at.date())
+    with_send = _beside(sends, _fates(matched)).mutate(sent=ibis.literal(1), day=_.sent_at.date())
     keys = lost.group_by("message_id", "recipient_key").agg(sent_at=_["at"].min(), **{f: lost[f].max() for f in SEND_FIELDS})
     without = keys.inner_join(_fates(lost), ["message_id", "recipient_key"]).mutate(sent=ibis.literal(0), day=_.sent_at.date())
     names = [c for c in with_send.columns if c in without.columns]
@@ -55,24 +54,22 @@ def _latest(rest: ir.Table, sends: ir.Table, window_days: int, conversion_days: 
     return pairs.group_by("event_id").agg(near_id=_.message_id.argmax(_.sent_at))
 
 
+TELLING = ("reason", "severity", "fault", "rule", "diagnostic", "capture_id", "remote_mta", "status", "reply_code", "source")
+"""What the latest bounce of a message says of it."""
+
+
 def _fates(told: ir.Table) -> ir.Table:
-    """What became of each message and recipient."""
+    """What became of each message and recipient. Failures are few: only they are asked for their words."""
+    key = ["message_id", "recipient_key"]
 
     def happened(*conditions: ir.BooleanValue) -> ir.IntegerValue:
         return ibis.and_(*conditions).cast("int32").max()
 
-    failed = told.kind == Kind.BOUNCED.value
-    late = told.kind == Kind.DELAYED.value
-    telling = {
-        f: told[f].argmax(told["at"], where=failed)
-        for f in ("reason", "severity", "fault", "rule", "diagnostic", "capture_id", "remote_mta", "status", "reply_code", "source")
-    }
     opened, clicked = told.kind == Kind.OPENED.value, told.kind == Kind.CLICKED.value
-    return told.group_by("message_id", "recipient_key").agg(
+    flags = told.group_by(key).agg(
         delivered=happened(told.kind == Kind.DELIVERED.value),
-        bounced=happened(failed),
-        delayed=happened(late),
-        delay_reason=told.reason.argmax(told["at"], where=late),
+        bounced=happened(told.kind == Kind.BOUNCED.value),
+        delayed=happened(told.kind == Kind.DELAYED.value),
         complained=happened(told.kind == Kind.COMPLAINED.value),
         unsubscribed=happened(told.kind == Kind.UNSUBSCRIBED.value),
         opened=happened(opened),
@@ -82,9 +79,18 @@ def _fates(told: ir.Table) -> ir.Table:
         clicked_people=happened(clicked, told.agent != Agent.MACHINE.value),
         converted=happened(told.kind == Kind.CONVERTED.value),
         value=told.value.sum(where=told.kind == Kind.CONVERTED.value),
-        failed_at=told["at"].max(where=failed),
-        **telling,
     )
+    failed = told.filter(_.kind == Kind.BOUNCED.value)
+    words = failed.group_by(key).agg(failed_at=failed["at"].max(), **{f: failed[f].argmax(failed["at"]) for f in TELLING})
+    late = told.filter(_.kind == Kind.DELAYED.value)
+    waits = late.group_by(key).agg(delay_reason=late.reason.argmax(late["at"]))
+    return _beside(_beside(flags, words), waits)
+
+
+def _beside(rows: ir.Table, more: ir.Table) -> ir.Table:
+    """The rows with what is known more of the same message and recipient."""
+    joined = rows.left_join(more, ["message_id", "recipient_key"])
+    return joined.drop("message_id_right", "recipient_key_right")
 
 
 def _flags(rows: ir.Table) -> ir.Table:
