@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.policy import SMTP
+from email.utils import parseaddr
 from pathlib import Path
 
 import click
 
 from analyzer.cli import Fault
-from analyzer.config import Config, load
+from analyzer.config import Config, SmtpProvider, load
 
 
 @click.command("report")
@@ -32,14 +34,10 @@ def command(path: Path, period: str, form: str, output: Path | None, mail: bool,
             raise Fault(
                 f"{path}: to mail the report, set report.sender, report.recipients, and report.via to one of: {', '.join(config.smtp) or 'a [smtp.NAME] table'}."
             )
-        from collectors.submit import submit
-
-        sent = submit(
-            config.smtp[r.via or ""], r.sender, list(r.recipients), to_mail(numbers, span, r.sender, list(r.recipients)).as_bytes()
-        )
-        if sent.failed:
-            raise Fault(f"the report was not taken: {sent.failed}")
-        click.echo(f"Mailed to {', '.join(r.recipients)}: {sent.reply}")
+        envelope = [_address(path, "report.sender", r.sender), *(_address(path, "report.recipients", one) for one in r.recipients)]
+        # the default would put a subject of just under one line below an empty first one, of which some readers show a blank
+        message = to_mail(numbers, span, r.sender, list(r.recipients)).as_bytes(policy=SMTP.clone(max_line_length=400))
+        _mail(message, config.smtp[r.via or ""], envelope[0], envelope[1:])
         return
     text = render(numbers, span, form)
     if output:
@@ -47,3 +45,25 @@ def command(path: Path, period: str, form: str, output: Path | None, mail: bool,
         click.echo(f"Wrote {output}.")
     else:
         click.echo(text)
+
+
+def _mail(message: bytes, provider: SmtpProvider, sender: str, recipients: list[str]) -> None:
+    """Mails it; says who got it. Raises Fault when it was not taken for everybody."""
+    from collectors.submit import submit
+
+    sent = submit(provider, sender, recipients, message)
+    if sent.failed:
+        raise Fault(f"the report was not mailed: {sent.failed}")
+    taken = [one for one in recipients if one not in sent.refused]
+    click.echo(f"Mailed to {', '.join(taken)}: {sent.reply}")
+    if sent.refused:
+        raise Fault("the report was not taken for " + "; ".join(f"{one}: {reply}" for one, reply in sent.refused.items()))
+
+
+def _address(path: Path, key: str, text: str) -> str:
+    """The address in a mailbox as the configuration names it, "Team <team@example.com>". Raises Fault."""
+    _, address = parseaddr(text)
+    local, at, domain = address.rpartition("@")
+    if not (local and at and domain) or any(c.isspace() for c in address):
+        raise Fault(f'{path}: {key}: expected a mail address such as "Team <team@example.com>", found {text!r:.80}.')
+    return address

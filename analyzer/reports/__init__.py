@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import make_msgid
 from functools import cache
 from typing import Any
 
@@ -36,7 +36,10 @@ FORMATS = ("html", "md", "json")
 
 def render(numbers: Numbers, period: Period, form: str) -> str:
     """The report of a period in one of FORMATS."""
-    content = gather(numbers, period)
+    return _render(gather(numbers, period), form)
+
+
+def _render(content: dict[str, Any], form: str) -> str:
     if form == "json":
         return json.dumps(content, indent=2, ensure_ascii=False, default=str)
     return _templates(form == "html").get_template(f"report.{form}").render(**content)
@@ -73,15 +76,17 @@ def _cut(numbers: Numbers, by: str, period: Period) -> list[dict[str, Any]]:
 
 
 def to_mail(numbers: Numbers, period: Period, sender: str, recipients: list[str]) -> EmailMessage:
-    """The report as a message: HTML, with Markdown for those who read text."""
+    """The report as a message: HTML, with Markdown for those who read text, of the same figures. Raises ValueError for addresses that are none."""
     message = EmailMessage()
-    first = headline(numbers, period)
-    message["Subject"] = f"{'[simulated] ' if numbers.simulated else ''}Mail health, {period}: {first.split(';')[0].rstrip('.')}"
+    content = gather(numbers, period)
+    first = " ".join(content["headline"].partition(";")[0].rstrip(".").split())
+    message["Subject"] = f"{'[simulated] ' if numbers.simulated else ''}Mail health, {period}: {first}"
     message["From"], message["To"] = sender, ", ".join(recipients)
-    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=sender.rpartition("@")[2] or "localhost")
+    message["Date"] = datetime.now(UTC)
+    message["Message-ID"] = make_msgid(domain=message["From"].addresses[0].domain or "localhost")
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: vacations must not answer
-    message.set_content(render(numbers, period, "md"))
-    message.add_alternative(render(numbers, period, "html"), subtype="html")
+    message.set_content(_render(content, "md"))
+    message.add_alternative(_render(content, "html"), subtype="html")
     return message
 
 
