@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 ROW_KINDS = Literal["sent", "delivered", "delayed", "bounced", "opened", "clicked", "unsubscribed", "complained", "converted"]
 
@@ -22,6 +23,9 @@ class ConfigError(Exception):
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_T = TypeVar("_T", bound=_Table)
 
 
 class FilesSource(_Table):
@@ -56,7 +60,7 @@ class ImapSource(_Table):
     password_env: str | None = None  # the environment variable that holds the password
     folders: tuple[str, ...] = ("INBOX",)
     idle: bool = True  # wait for news with IDLE where the server has it, else poll
-    poll_seconds: float = Field(default=60.0, gt=0)
+    poll_seconds: float = Field(default=60.0, gt=0, le=86_400)
     max_message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
 
     def secret(self) -> str:
@@ -70,7 +74,7 @@ class SmtpSinkSource(_Table):
     type: Literal["smtp-sink"]
     host: str = "127.0.0.1"
     port: int = Field(default=2525, ge=1, le=65535)
-    domains: tuple[str, ...]  # recipients' domains that are accepted
+    domains: tuple[str, ...] = Field(min_length=1)  # recipients' domains that are accepted
     max_message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     max_recipients: int = Field(default=1000, gt=0)
 
@@ -114,6 +118,18 @@ class DashboardSettings(_Table):
     port: int = Field(default=8501, ge=1, le=65535)
 
 
+RESERVED = frozenset({"flusher", "dashboard"})  # the other parts of `mailhealth serve`
+
+
+def _source_name(name: str) -> str:
+    if name in RESERVED or not name.strip() or name.startswith("-") or not name.isprintable():
+        raise ValueError(f"is no name for a source; choose one that is not {' or '.join(sorted(RESERVED))} and does not begin with '-'")
+    return name
+
+
+SourceName = Annotated[str, AfterValidator(_source_name)]
+
+
 class Config(_Table):
     """All of mailhealth.toml."""
 
@@ -121,9 +137,9 @@ class Config(_Table):
     rules: Path | None = None  # a folder of further rules
     bounce_window_days: int = Field(default=5, ge=1, le=30)  # younger cohorts are provisional
     conversion_window_days: int = Field(default=7, ge=1, le=90)
-    flush_seconds: float = Field(default=5.0, gt=0)
+    flush_seconds: float = Field(default=5.0, gt=0, le=3600)
     sending_domains: tuple[str, ...] = ()
-    sources: dict[str, Source] = Field(default_factory=dict)
+    sources: dict[SourceName, Source] = Field(default_factory=dict)
     smtp: dict[str, SmtpProvider] = Field(default_factory=dict)
     seeds: dict[str, Seed] = Field(default_factory=dict)
     report: ReportSettings = ReportSettings()
@@ -152,15 +168,17 @@ def parse(table: dict[str, Any], path: Path) -> Config:
     return _absolute(config, path.resolve().parent)
 
 
-def _absolute(config: Config, base: Path) -> Config:
-    sources = {
-        name: source.model_copy(update={"path": base / source.path.expanduser()})
-        if isinstance(source, FilesSource | TableSource)
-        else source
-        for name, source in config.sources.items()
-    }
-    rules = base / config.rules.expanduser() if config.rules else None
-    return config.model_copy(update={"store": base / config.store.expanduser(), "rules": rules, "sources": sources})
+def _absolute(table: _T, base: Path) -> _T:
+    """The table with each path in it, and in the tables within, counted from `base`."""
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, Path):
+            return base / value.expanduser()
+        if isinstance(value, dict):
+            return {k: absolute(v) for k, v in value.items()}
+        return _absolute(value, base) if isinstance(value, _Table) else value
+
+    return table.model_copy(update={name: absolute(getattr(table, name)) for name in type(table).model_fields})
 
 
 def _secret(password: SecretStr | None, variable: str | None, whose: str) -> str:
@@ -207,5 +225,10 @@ def _sentence(path: Path, error: dict[str, Any]) -> str:
         return f"{path}: {key}: is missing; please add it."
     if error["type"] == "union_tag_not_found":
         return f"{path}: {key}.type: is missing; expected one of files, table, imap, smtp-sink."
+    if error["type"] == "union_tag_invalid":
+        return f"{path}: {key}.type: expected one of files, table, imap, smtp-sink, found {error['ctx']['tag']!r:.80}."
     found = error.get("input")
-    return f"{path}: {key}: {error['msg'][0].lower()}{error['msg'][1:]}, found {found!r:.80}."
+    # a table may hold a password, and so may a key whose name says so
+    told = "" if isinstance(found, dict | list) or "password" in key else f", found {found!r:.80}"
+    words = re.sub(r"valid dictionary.*", "table", str(error["msg"]).removeprefix("Value error, "))
+    return f"{path}: {key.removesuffix('.[key]')}: {words[0].lower()}{words[1:]}{told}."

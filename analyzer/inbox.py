@@ -65,8 +65,8 @@ class Inbox:
         try:
             with self._transaction():
                 return [self._insert(captures, cursor) for captures, cursor in batches]
-        except sqlite3.Error as e:
-            raise KeepFailed(f"{self.path}: {_sentence(e)} Nothing was acknowledged to the source.") from None
+        except StoreError as e:
+            raise KeepFailed(f"{e} Nothing was acknowledged to the source.") from None
 
     def _insert(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None) -> int:
         new = 0
@@ -148,19 +148,24 @@ class Inbox:
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._db.execute(sql, tuple(values)).fetchall()
+        try:
+            with self._lock:
+                return self._db.execute(sql, tuple(values)).fetchall()
+        except sqlite3.Error as e:
+            raise StoreError(f"{self.path}: {_sentence(e)}") from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as e:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                if isinstance(e, sqlite3.Error):
+                    raise StoreError(f"{self.path}: {_sentence(e)}") from None
                 raise
 
 

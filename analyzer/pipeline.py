@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from analyzer.bulk import rows_table
 from analyzer.classify import classify
+from analyzer.classify.rules import RulesError
 from analyzer.lake import capture_table, event_table
 from analyzer.model import FAILURES, ROWS, Capture, Event, KeepFailed, Kind, Report, StoreError, Verdict
 from analyzer.parse import parse
@@ -49,6 +50,8 @@ def derive(capture: Capture, key: bytes, capture_id: str | None = None) -> tuple
     try:
         report = parse(capture)
         return record(capture, report, judge(report), key, capture_id)
+    except RulesError:
+        raise  # the operator's to mend; what waits can be judged then
     except Exception as e:
         log.exception("capture %s cannot be read", capture_id or capture.id)
         report = Report(
@@ -147,7 +150,7 @@ def run_flusher(store: Store, every: float, stop: threading.Event, said: Callabl
             pause = every
             if flushed.captures and said:
                 said(f"{flushed.captures} captures, {flushed.events} events")
-        except (StoreError, KeepFailed, OSError) as e:
+        except (StoreError, KeepFailed, RulesError, OSError) as e:
             pause = min(pause * 2, 60.0)
             if said:
                 said(f"cannot flush, trying again in {pause:.0f} s; nothing is lost: {e}")

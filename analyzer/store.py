@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analyzer.inbox import Inbox
-from analyzer.lake import Lake
 from analyzer.model import StoreError
+
+if TYPE_CHECKING:
+    from analyzer.lake import Lake
+
+SERVED = "serve.lock"
+LEAST_FREE = 512 * 1024 * 1024  # bytes on the disk
 
 
 class Store:
@@ -22,7 +32,9 @@ class Store:
                 f"{path}: no store here. `mailhealth collect` makes it; or set `store` in mailhealth.toml, or try `mailhealth demo`."
             )
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # mail and addresses are in it: for its owner alone
+            path.mkdir(mode=0o700, exist_ok=True)
         except OSError as e:
             raise StoreError(
                 f"{path}: the store's folder cannot be made ({e.strerror}); choose another `store` in mailhealth.toml."
@@ -36,6 +48,9 @@ class Store:
     @cached_property
     def lake(self) -> Lake:
         """All that was kept, and what it means."""
+        # collectors never look here, and are spared Arrow and Delta
+        from analyzer.lake import Lake
+
         return Lake(self.path / "lake")
 
     @cached_property
@@ -61,6 +76,40 @@ class Store:
             raise StoreError(f"{path}: is damaged ({len(key)} bytes, expected 32); restore it, or recipients can no longer be told apart.")
         return key
 
+    def check(self) -> str | None:
+        """What is wrong with the store, None when nothing is: opens and writes each part of it. Raises StoreError."""
+        from analyzer.lake import SCHEMAS
+
+        self.inbox.set_meta("checked", "")
+        _ = self.key
+        for folder in (self.path, self.lake.path, *(self.lake.path / name for name in SCHEMAS)):
+            probe = folder / f".check-{os.getpid()}"
+            try:
+                if folder.exists():
+                    probe.touch()
+                    probe.unlink()
+            except OSError as e:
+                return f"{folder}: cannot be written ({e.strerror}); check its owner and permissions."
+        for name in SCHEMAS:
+            self.lake.version(name)
+        if self.path.stat().st_mode & 0o007:
+            return f"{self.path}: other users of this machine may look into it, and mail is in it; `chmod o-rwx {self.path}`."
+        free = shutil.disk_usage(self.path).free
+        return f"{self.path}: only {free >> 20} MiB are free on its disk; make room." if free < LEAST_FREE else None
+
+    @contextmanager
+    def served(self) -> Iterator[None]:
+        """Holds the store for one `mailhealth serve`. Raises StoreError when another has it; a process that dies lets go of it."""
+        with (self.path / SERVED).open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(f"{self.path}: is served already, by process {served_by(self.path)}; stop that one first.") from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
     @property
     def simulated(self) -> str | None:
         """The notice that every page shows when the data is made up; None for real data."""
@@ -70,3 +119,17 @@ class Store:
     def mark_simulated(self, notice: str) -> None:
         """Marks the store's data as made up, for good."""
         (self.path / "simulated.txt").write_text(notice + "\n", encoding="utf-8")
+
+
+def served_by(path: Path) -> int | None:
+    """The process that serves the store at `path` now; None when none does (0: it does not say)."""
+    try:
+        with (path / SERVED).open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                said = file.read().strip()
+                return int(said) if said.isdigit() else 0
+    except OSError:
+        pass
+    return None

@@ -61,6 +61,9 @@ class Collector(Protocol):
 
     name: str  # in the configuration, and the `source` of its captures
 
+    def check(self, offline: bool = False) -> None:
+        """Tries whether the source can be read, changing nothing; `offline`: as far as that goes without connecting. Raises SourceFailed, ConfigError."""
+
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over what is there now. Acknowledges nothing before `keep` returned. Raises SourceFailed, KeepFailed."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import re
 import sys
 import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
@@ -47,18 +49,23 @@ def read_messages(paths: Iterable[Path | str], said: Progress = silent) -> Itera
 
 def files(path: Path) -> Iterator[Path]:
     """The files of a path, in sorted order: itself, or those of a folder and its folders; of a Maildir not what is still in tmp."""
-    if not path.exists():
+    if not os.path.lexists(path):
         raise SourceFailed(f"{path}: no such file or folder; check the path (here: {Path.cwd()}).")
+    if not os.access(path, os.R_OK):
+        raise SourceFailed(f"{path}: may not be read; check its owner and permissions.")
     if not path.is_dir():
         yield path
         return
-    for entry in sorted(path.iterdir()):
-        if entry.name.startswith(".") and not entry.is_dir():
-            continue
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as e:
+        raise SourceFailed(f"{path}: cannot be listed ({e.strerror}); check its owner and permissions.") from None
+    for entry in entries:
         if entry.is_dir():
-            if entry.name != "tmp":
+            # a link to a folder may lead round in a circle
+            if entry.name != "tmp" and not entry.is_symlink():
                 yield from files(entry)
-        elif entry.suffix.lower() not in _SKIP and not entry.name.startswith("dovecot"):
+        elif entry.is_file() and not entry.name.startswith((".", "dovecot")) and entry.suffix.lower() not in _SKIP:
             yield entry
 
 
@@ -67,8 +74,6 @@ def read_file(file: Path, said: Progress = silent) -> Iterator[tuple[str, bytes]
     try:
         with file.open("rb") as raw:
             yield from _messages(str(file), raw, said)
-    except PermissionError:
-        raise SourceFailed(f"{file}: may not be read; check its owner and permissions.") from None
     except OSError as e:
         said(0, None, f"{file}: cannot be read ({e.strerror}); left out")
 
@@ -167,13 +172,24 @@ class FilesCollector:
     def __init__(self, name: str, source: FilesSource) -> None:
         self.name, self._source = name, source
 
+    def check(self, offline: bool = False) -> None:
+        """Opens each file, as far as the first thousand."""
+        for file in islice(files(self._source.path), 1000):
+            try:
+                file.open("rb").close()
+            except OSError as e:
+                raise SourceFailed(f"{file}: cannot be read ({e.strerror}); check its owner and permissions.") from None
+
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over the files that are new or have changed since the last."""
         tally = Tally()
         done = dict(cursor())
         everything = list(files(self._source.path))
         for n, file in enumerate(everything, 1):
-            stat = file.stat()
+            try:
+                stat = file.stat()
+            except OSError:
+                continue  # a mail reader moved it on, as it does in a Maildir; the next pass finds it
             mark = {_key(file, self._source.path): f"{stat.st_size}:{stat.st_mtime_ns}"}
             if not mark.items() <= done.items():
                 tally += self._collect_file(file, keep, mark, progress)

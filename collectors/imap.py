@@ -45,10 +45,14 @@ class ImapCollector:
                 tally += self._collect_folder(client, folder, keep, cursor, progress)
         return tally
 
-    def folders(self) -> list[str]:
-        """The folders that the mailbox has."""
+    def check(self, offline: bool = False) -> None:
+        """Logs in and opens each folder."""
+        self._source.secret()
+        if offline:
+            return
         with self.session() as client:
-            return [name for _, _, name in client.list_folders()]
+            for folder in self._source.folders:
+                self._select(client, folder, dict)
 
     @contextmanager
     def session(self) -> Iterator[imapclient.IMAPClient]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 from datetime import UTC, datetime
 from typing import Any
@@ -62,6 +63,21 @@ class SmtpSinkCollector:
     def __init__(self, name: str, source: SmtpSinkSource) -> None:
         self.name, self._source = name, source
 
+    def check(self, offline: bool = False) -> None:
+        """Takes the port for a moment."""
+        s = self._source
+        if not offline:
+            try:
+                socket.create_server((s.host, s.port), family=socket.AF_INET6 if ":" in s.host else socket.AF_INET).close()
+            except OSError as e:
+                raise self._taken(e) from None
+
+    def _taken(self, e: OSError) -> SourceFailed:
+        s = self._source
+        return SourceFailed(
+            f"sources.{self.name}: cannot listen on {s.host}:{s.port} ({e.strerror}); choose another port, or stop what holds it."
+        )
+
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """Nothing waits at a server: mail comes while `watch` runs."""
         return Tally()
@@ -82,9 +98,7 @@ class SmtpSinkCollector:
         try:
             server = await loop.create_server(session, s.host, s.port)
         except OSError as e:
-            raise SourceFailed(
-                f"sources.{self.name}: cannot listen on {s.host}:{s.port} ({e.strerror}); choose another port, or stop what holds it."
-            ) from None
+            raise self._taken(e) from None
         progress(0, None, f"listening on {s.host}:{s.port} for {', '.join(s.domains)}")
         async with server:
             while not stop.is_set():

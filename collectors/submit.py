@@ -135,7 +135,7 @@ class _RecordedTls(_Recorded, smtplib.SMTP_SSL):
 
 
 def submit(provider: SmtpProvider, sender: str, recipients: Sequence[str], message: bytes) -> Submission:
-    """Hands a message over, its line ends made CRLF. Whatever goes wrong is in the answer. Raises ConfigError for a password or a file of
+    """Hands a message over, its line ends made CRLF; without recipients it only logs in. Whatever goes wrong is in the answer. Raises ConfigError for a password or a file of
     authorities that is missing, and for nothing else."""
     secret, context = provider.secret(), trust(provider.ca_file)
     said = _Dialogue(provider.user, secret)
@@ -174,6 +174,8 @@ def _submit(
         if provider.user and secret is not None:
             client.login(provider.user, secret)
         client.ehlo_or_helo_if_needed()
+        if not recipients:
+            return Submission("", None, {}, tuple(said.lines))
         data = re.sub(rb"\r\n?|\n", b"\r\n", message)  # RFC 5321 §2.3.8: a bare CR or LF is refused by careful servers
         options = []
         if not data.isascii() and client.has_extn("8bitmime"):

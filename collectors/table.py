@@ -14,6 +14,7 @@ import json
 import threading
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, cast
@@ -56,13 +57,23 @@ class TableCollector:
     def __init__(self, name: str, source: TableSource) -> None:
         self.name, self._source = name, source
 
+    def check(self, offline: bool = False) -> None:
+        """Reads the first line and finds the columns in it."""
+        with self._opened() as stream:
+            self._head(next(_lines(stream), b""))
+
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over the rows that are new since the last."""
+        with self._opened() as stream:
+            return self._collect(stream, self._source.path.stat().st_size, keep, cursor, progress)
+
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """The file, expanded. What is wrong with it becomes SourceFailed."""
         path = self._source.path
         try:
-            size = path.stat().st_size
             with _open(path) as stream:
-                return self._collect(stream, size, keep, cursor, progress)
+                yield stream
         except FileNotFoundError:
             raise SourceFailed(f"{path}: no such file; check sources.{self.name}.path.") from None
         except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as e:

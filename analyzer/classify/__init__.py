@@ -158,7 +158,26 @@ def _retry(usual: bool, code: str) -> bool:
     return usual or code.startswith("4")
 
 
+RULES = "MAILHEALTH_RULES"  # the environment variable that tells processes begun later
+
+
+def use_rules(extra: Path | None) -> Rules:
+    """Puts the user's own rules (a folder, or one file) in force before those that come with Mailhealth; None: those alone.
+
+    They hold here and in processes begun later. Raises RulesError, and then nothing has changed.
+    """
+    load.cache_clear()
+    rules = load(extra)
+    if extra:
+        os.environ[RULES] = str(extra)
+    else:
+        os.environ.pop(RULES, None)
+    _extra.cache_clear()
+    _verdict.cache_clear()
+    return rules
+
+
 @lru_cache(maxsize=1)
 def _extra() -> Path | None:
-    folder = os.environ.get("MAILHEALTH_RULES")
+    folder = os.environ.get(RULES)
     return Path(folder) if folder else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,7 +118,7 @@ def load(extra: Path | None = None) -> Rules:
         name: Reason(name, Severity(t["severity"]), t["fault"], t["meaning"], t["scope"], t["retry"], t["action"])
         for name, t in _toml(base.joinpath("taxonomy.toml")).items()
     }
-    files: list[Traversable | Path] = [*sorted(extra.glob("*.toml"))] if extra else []
+    files: list[Traversable | Path] = [*rule_files(extra)] if extra else []
     files += [*sorted(base.joinpath("providers").iterdir(), key=lambda f: f.name), base.joinpath("mta.toml"), base.joinpath("generic.toml")]
     rules: list[Rule] = []
     for file in files:
@@ -130,10 +131,17 @@ def load(extra: Path | None = None) -> Rules:
     return Rules(reasons, tuple(rules), status["sure"], status["weak"], _automaton(rules), digest.hexdigest()[:12])
 
 
+def rule_files(place: Path) -> list[Path]:
+    """The rule files of a folder, by name; or the one file. Raises RulesError where there is neither."""
+    if not place.exists():
+        raise RulesError(f"{place}: no such folder of rules, nor file; make it, or take `rules` out of mailhealth.toml.")
+    return sorted(place.glob("*.toml")) if place.is_dir() else [place]
+
+
 def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0) -> list[Rule]:
     """The rules of one file. Raises RulesError."""
     table = _toml(file)
-    only = tuple(table.pop("hosts", ()))
+    only = _texts(table.pop("hosts", []), f"{file.name}: hosts")
     stem = file.name.removesuffix(".toml")
     rules = []
     for n, (name, block) in enumerate(table.items()):
@@ -145,14 +153,24 @@ def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0) -
         reason = block.get("reason")
         if reason not in reasons:
             raise RulesError(f'{where}: reason "{reason}" is not in taxonomy.toml{_near(str(reason), reasons)}')
-        phrases = tuple(tuple(" ".join(f.split()) for f in p.lower().split(" * ")) for p in block.get("phrases", ()))
+        for key in ("sure", "hosts"):
+            if not isinstance(block.get(key, True), bool):
+                raise RulesError(f"{where}: {key}: found {block[key]!r:.60}, expected true or false.")
+        said, examples, counter = (_texts(block.get(key, []), f"{where}: {key}") for key in ("phrases", "examples", "counter"))
+        phrases = tuple(tuple(" ".join(f.split()) for f in p.lower().split(" * ")) for p in said)
         if not phrases or not all(f.strip("~ ") for p in phrases for f in p):
             raise RulesError(f"{where}: phrases: expected at least one, none of them empty.")
         rules.append(
             Rule(f"{stem}.{name}", str(reason), phrases, bool(block.get("sure", True)), bool(block.get("hosts", bool(only))), start + n, only,
-                 str(block.get("source", "")), tuple(block.get("examples", ())), tuple(block.get("counter", ())))
+                 str(block.get("source", "")), examples, counter)
         )  # fmt: skip
     return rules
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(t, str) for t in value):
+        raise RulesError(f'{where}: found {value!r:.60}, expected a list of strings: ["..."].')
+    return tuple(value)
 
 
 def _automaton(rules: list[Rule]) -> Any:
@@ -180,29 +198,41 @@ def _near(word: str, known: Any) -> str:
     return f' (did you mean "{near[0]}"?)' if near else f" (expected one of {', '.join(sorted(known))})"
 
 
-def check_examples(files: Sequence[Path] = ()) -> list[str]:
-    """What is wrong with the examples and counter-examples of rule files (of Mailhealth's own rules without any), a sentence each."""
+def check_examples(places: Sequence[Path] = ()) -> list[str]:
+    """What is wrong with the rules of files or folders (without any, of those that come with Mailhealth), a sentence each.
+
+    Each example must get its rule's reason from all rules together, as in use, and no counter-example may match. Raises nothing.
+    """
+    from analyzer.classify import RULES, use_rules
+
+    if not places:
+        return [wrong for rule in load().rules for wrong in _check(rule)]
+    before = os.environ.get(RULES)
+    found: list[str] = []
+    try:
+        for place in places:
+            mine = {f.name.removesuffix(".toml") for f in rule_files(place)}
+            rules = [r for r in use_rules(place).rules if r.id.partition(".")[0] in mine]
+            found += [f"{r.id}: has no example; give a reply that it is for." for r in rules if not r.examples]
+            found += [wrong for rule in rules for wrong in _check(rule)]
+    except RulesError as e:
+        found.append(str(e))
+    finally:
+        use_rules(Path(before) if before else None)
+    return found
+
+
+def _check(rule: Rule) -> list[str]:
+    """What the rules in force say otherwise than a rule's examples and counter-examples."""
     from analyzer.classify import classify_reply
 
-    rules = load()
-    try:
-        mine = [r for f in files for r in read(f, rules.reasons)] if files else list(rules.rules)
-    except RulesError as e:
-        return [str(e)]
+    host = rule.only_hosts[0] if rule.only_hosts else ""
+    alone = Rules({}, (rule,), {}, {}, _automaton([rule]), "")
     wrong = []
-    for rule in mine:
-        alone = Rules(rules.reasons, (rule,), {}, {}, _automaton([rule]), "")
-        host = rule.only_hosts[0] if rule.only_hosts else ""
-        if files:
-            wrong += [
-                f"{rule.id}: its example lacks its phrases: {t[:120]!r}"
-                for t in rule.examples
-                if not alone.find(t.lower(), t.lower(), host)
-            ]
-        for text in () if files else rule.examples:
-            verdict = classify_reply(text, host)
-            if verdict.reason != rule.reason:
-                wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")
-        matched = [t for t in rule.counter if alone.find(t.lower(), t.lower(), "") and (files or classify_reply(t).rule == rule.id)]
-        wrong += [f"{rule.id}: matches its counter-example: {t[:120]!r}" for t in matched]
-    return wrong
+    for text in rule.examples:
+        verdict = classify_reply(text, host)
+        if not alone.find(text.lower(), text.lower(), host):
+            wrong.append(f"{rule.id}: none of its phrases stands in its example: {text[:120]!r}")
+        elif verdict.reason != rule.reason:
+            wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")
+    return wrong + [f"{rule.id}: matches its counter-example: {t[:120]!r}" for t in rule.counter if classify_reply(t, host).rule == rule.id]

@@ -9,8 +9,12 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from analyzer.config import Config
 
 COMMANDS = {
     "demo": "See a simulated month of a shop in the dashboard",
@@ -39,6 +43,21 @@ class Fault(click.ClickException):
     def show(self, file: object = None) -> None:
         """The sentence on standard error, in red where there is colour."""
         click.echo(click.style("error: ", fg="red", bold=True) + self.message, err=True)
+
+
+def settings(path: Path, store: Path | None = None) -> Config:
+    """The configuration, with its rules in force for this process and those it starts. Raises ConfigError, RulesError.
+
+    With a `store` of the operator's own choice the file need not be there.
+    """
+    from analyzer.config import Config, load
+
+    config = Config() if store is not None and not path.exists() else load(path)
+    if config.rules:
+        from analyzer.classify import use_rules
+
+        use_rules(config.rules)
+    return config.model_copy(update={"store": store}) if store is not None else config
 
 
 class LazyGroup(click.Group):
@@ -99,10 +118,9 @@ def main(args: Sequence[str] | None = None) -> None:
     except click.ClickException as e:
         e.show()
         sys.exit(e.exit_code)
-    except BrokenPipeError:
-        # the reader went away, as `| head` does; keep Python from complaining while it shuts down
-        sys.stderr.close()
-        sys.exit(141)
+    except OSError as e:
+        Fault(f"{e.filename or 'the output'}: {e.strerror or e}.").show()
+        sys.exit(2)
     except Exception as e:
         if not _operators(e):
             raise

@@ -2,66 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
-from analyzer.config import Config, FilesSource, ImapSource, SmtpSinkSource, TableSource, load
+from analyzer.cli import settings
+from analyzer.config import Config, SmtpSinkSource
 
 
 @click.command("check")
 @click.option("--offline", is_flag=True, help="Do not connect anywhere.")
 @click.pass_obj
 def command(path: Path, offline: bool) -> int:
-    """Try the configuration: the file, the store, each source, each SMTP host. Exit code 2 when something is wrong."""
-    config = load(path)
-    click.echo(
-        f"{click.style('ok', fg='green')}  {path}: {len(config.sources)} sources, {len(config.smtp)} SMTP hosts, {len(config.seeds)} seeds"
-    )
+    """Try the configuration: the file, the store, each source, each SMTP host, each seed mailbox.
+
+    Nothing is collected or sent. Each thing that is wrong is named with the next step; the exit code is then 2.
+    """
+    from analyzer.config import ConfigError
+    from analyzer.model import StoreError
+    from collectors.base import SourceFailed
+
+    config = settings(path)
+    parts = f"{len(config.sources)} sources, {len(config.smtp)} SMTP hosts, {len(config.seeds)} seeds"
+    _say(f"{path}: {parts}" + (f", rules of your own in {config.rules}" if config.rules else ""), None)
     wrong = 0
-    for name, problem in _checks(config, offline):
+    for name, tried in _checks(config, offline):
+        try:
+            problem = tried()
+        except (ConfigError, StoreError, SourceFailed, OSError) as e:
+            problem = str(e)
         wrong += problem is not None
-        mark = click.style("ok", fg="green") if problem is None else click.style("!!", fg="red")
-        click.echo(f"{mark}  {name}" + (f": {problem}" if problem else ""))
-    click.echo("All is well. Next: `mailhealth collect`." if not wrong else f"{wrong} to mend.")
+        _say(name, problem)
+    if wrong:
+        click.echo(f"{wrong} to mend.")
+    elif config.sources:
+        click.echo("All is well. Next: `mailhealth collect`, or `mailhealth serve` to keep it running.")
+    else:
+        click.echo(f"All is well, and nothing to collect yet. Next: add a [sources.NAME] table to {path}.")
     return 2 if wrong else 0
 
 
-def _checks(config: Config, offline: bool) -> Iterator[tuple[str, str | None]]:
-    """What was tried, and the sentence that says what is wrong with it."""
-    from analyzer.model import StoreError
-    from analyzer.store import Store
+def _say(name: str, problem: str | None) -> None:
+    mark = click.style("ok", fg="green") if problem is None else click.style("!!", fg="red")
+    click.echo(f"{mark}  {name}" + (f": {problem}" if problem else ""))
 
-    try:
-        store = Store(config.store)
-        store.inbox.waiting()
-        store.lake.version()
-        yield f"store {config.store}", None if store.key else "no key"
-    except StoreError as e:
-        yield f"store {config.store}", str(e)
+
+def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], str | None]]]:
+    """What is tried, and the trial: it returns or raises the sentence that says what is wrong."""
+    from analyzer.store import Store, served_by
+    from collectors import build
+    from collectors.imap import ImapCollector
+    from collectors.submit import submit
+
+    yield f"store {config.store}", lambda: Store(config.store).check()
+    serving = config.store.is_dir() and served_by(config.store) is not None
     for name, source in config.sources.items():
-        yield f"source {name} ({source.type})", _source(name, source, offline)
+        held = serving and isinstance(source, SmtpSinkSource)  # its port is taken, by ourselves
+        yield (
+            f"source {name} ({source.type}){' is being served' if held else ''}",
+            lambda n=name, s=source, o=offline or held: build(n, s).check(o),  # type: ignore[misc]
+        )
+    for name, provider in config.smtp.items():
+        yield f"SMTP host {name} ({provider.host})", lambda p=provider: p.secret() and None if offline else submit(p, "", [], b"").failed  # type: ignore[misc]
     for name, seed in config.seeds.items():
-        yield f"seed {name} ({seed.address})", _source(name, seed.imap, offline)
-
-
-def _source(name: str, source: FilesSource | TableSource | ImapSource | SmtpSinkSource, offline: bool) -> str | None:
-    from analyzer.config import ConfigError
-    from collectors.base import SourceFailed
-
-    try:
-        if isinstance(source, FilesSource | TableSource):
-            return None if source.path.exists() else f"{source.path}: is not there; check sources.{name}.path."
-        if isinstance(source, SmtpSinkSource):
-            return None if source.domains else f"sources.{name}.domains: is empty; name the domains that bounces come back to."
-        source.secret()
-        if offline:
-            return None
-        from collectors.imap import ImapCollector
-
-        there = ImapCollector(name, source).folders()
-        lost = [f for f in source.folders if f not in there]
-        return f"folder {lost[0]!r} is not there; there are {', '.join(there)[:300]}." if lost else None
-    except (ConfigError, SourceFailed) as e:
-        return str(e)
+        yield f"seed {name} ({seed.address})", lambda n=name, s=seed: ImapCollector(n, s.imap).check(offline)  # type: ignore[misc]
+    if (config.report.via or config.report.recipients) and config.report.via not in config.smtp:
+        known = ", ".join(config.smtp) or "none: add a table [smtp.NAME]"
+        yield "report", lambda: f"report.via: {config.report.via!r} is no SMTP host; there are {known}."

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from analyzer.cli import Fault
+from analyzer.cli import Fault, settings
 
 CHUNK = 100  # messages handed to a process at once
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -34,7 +34,8 @@ AHEAD = 4  # chunks that wait, per process
     help="Classify single SMTP replies instead: JSON Lines with id, reply and, where known, provider.",
 )
 @click.option("--processes", type=click.IntRange(1, 256), default=None, help="How many at once.  [default: one a core]")
-def command(paths: tuple[str, ...], form: str | None, replies: Path | None, processes: int | None) -> None:
+@click.pass_obj
+def command(config: Path, paths: tuple[str, ...], form: str | None, replies: Path | None, processes: int | None) -> None:
     """Say what each report means.
 
     PATH is a message, a folder of messages, a Maildir or an mbox (plain, .gz or .zst); - is standard input. Nothing is stored or changed.
@@ -43,6 +44,8 @@ def command(paths: tuple[str, ...], form: str | None, replies: Path | None, proc
     mailhealth classify bounces.mbox
     mailhealth classify Maildir/ --format jsonl > answers.jsonl
     """
+    if config.exists():
+        settings(config)  # rules of the user's own
     form = form or ("table" if sys.stdout.isatty() else "jsonl")
     if replies:
         lines: Iterator[dict[str, Any]] = _replies(replies)
@@ -53,8 +56,10 @@ def command(paths: tuple[str, ...], form: str | None, replies: Path | None, proc
     if form == "table":
         _table(lines, bool(replies))
         return
+    out = sys.stdout.buffer  # UTF-8 whatever the locale
     for line in lines:
-        sys.stdout.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace").decode() + "\n")
+        out.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    out.flush()
 
 
 def _messages(paths: Iterable[str], processes: int) -> Iterator[dict[str, Any]]:
@@ -112,7 +117,7 @@ def _answer(chunk: list[tuple[str, bytes]]) -> list[dict[str, Any]]:
 def _replies(path: Path) -> Iterator[dict[str, Any]]:
     from analyzer.classify import classify_reply
 
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         for n, line in enumerate(file, 1):
             if not line.strip():
                 continue

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli import Fault
-from analyzer.config import Config, load
+from analyzer.cli import Fault, settings
+from analyzer.config import Config, SmtpSinkSource
 
 
 def chosen(config: Config, names: tuple[str, ...], path: Path) -> list[str]:
@@ -35,13 +35,14 @@ def command(path: Path, sources: tuple[str, ...], quiet: bool) -> int:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from analyzer.config import ConfigError
     from analyzer.model import KeepFailed
     from analyzer.pipeline import flush
     from analyzer.store import Store
     from collectors import build
     from collectors.base import SourceFailed
 
-    config = load(path)
+    config = settings(path)
     names = chosen(config, sources, path)
     store = Store(config.store)
     failed = 0
@@ -49,6 +50,9 @@ def command(path: Path, sources: tuple[str, ...], quiet: bool) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=quiet) as progress:
         for name in names:
+            if isinstance(config.sources[name], SmtpSinkSource):
+                click.echo(f"{name}: takes mail while `mailhealth serve` runs; there is nothing to collect")
+                continue
             task = progress.add_task(name, total=None)
 
             def tell(done: int, total: int | None, note: str = "", task: object = task) -> None:
@@ -60,7 +64,7 @@ def command(path: Path, sources: tuple[str, ...], quiet: bool) -> int:
             try:
                 tally = build(name, config.sources[name]).collect(store.inbox.keep, partial(store.inbox.cursor, name), tell)
                 click.echo(f"{name}: {tally.seen:,} seen, {tally.kept:,} new, {tally.known:,} known, {tally.refused:,} left out")
-            except (SourceFailed, KeepFailed) as e:
+            except (SourceFailed, KeepFailed, ConfigError) as e:
                 failed += 1
                 click.echo(click.style(f"{name}: ", fg="red") + str(e), err=True)
         task = progress.add_task("reading", total=None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli import Fault
+from analyzer.cli import Fault, settings
 
 THEME = {
     "theme.light.primaryColor": "#2563a8", "theme.light.secondaryBackgroundColor": "#f4f6f8", "theme.light.textColor": "#1c2430",
@@ -28,22 +28,24 @@ QUIET = {
 @click.pass_obj
 def command(config: Path, store: Path | None, host: str | None, port: int | None, no_open: bool) -> None:
     """Open the dashboard over the store. Runs until stopped with Ctrl-C."""
-    from analyzer.config import Config, load
-
-    settings = load(config) if store is None or config.exists() else Config()
-    path = store or settings.store
-    if not path.is_dir():
-        raise Fault(f"{path}: no store here yet. `mailhealth collect` makes it; `mailhealth demo` shows one.")
-    run_dashboard(path, host or settings.dashboard.host, port or settings.dashboard.port, open_browser=not no_open)
+    found = settings(config, store)
+    if not found.store.is_dir():
+        raise Fault(f"{found.store}: no store here yet. `mailhealth collect` makes it; `mailhealth demo` shows one.")
+    run_dashboard(found.store, host or found.dashboard.host, port or found.dashboard.port, open_browser=not no_open)
 
 
-def dashboard_command(host: str, port: int, open_browser: bool = False) -> list[str]:
-    """The command that serves the dashboard."""
+def dashboard_options(host: str, port: int, open_browser: bool = False) -> list[str]:
+    """What `streamlit run` is told: the page and the settings."""
     import dashboards
 
     app = Path(dashboards.__file__).parent / "app.py"
     options = {**THEME, **QUIET, "server.address": host, "server.port": str(port), "server.headless": "false" if open_browser else "true"}
-    return [sys.executable, "-m", "streamlit", "run", str(app), *(f"--{k}={v}" for k, v in options.items())]
+    return [str(app), *(f"--{k}={v}" for k, v in options.items())]
+
+
+def dashboard_command(host: str, port: int, open_browser: bool = False) -> list[str]:
+    """The command that serves the dashboard."""
+    return [sys.executable, "-m", "streamlit", "run", *dashboard_options(host, port, open_browser)]
 
 
 def dashboard_environment(store: Path) -> dict[str, str]:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.cli import Fault
+from analyzer.cli import Fault, settings
 
 if TYPE_CHECKING:
     from analyzer.explain import Line
 
 
 @click.command("explain")
-@click.argument("file", type=click.Path(path_type=Path))
-def command(file: Path) -> None:
-    """Say what one report means: who read it, of whom it speaks, the words that decided, the runner-up, what to do. FILE may be -."""
+@click.argument("file", type=click.Path(path_type=str))
+@click.pass_obj
+def command(config: Path, file: str) -> None:
+    """Say what one report means: who read it, of whom it speaks, the words that decided, the runner-up, what to do.
+
+    FILE is a message (plain, .gz or .zst), or - for standard input; of an mbox or a folder, the first message is explained.
+    """
     from rich.console import Console
     from rich.text import Text
 
     from analyzer.explain import explain
+    from collectors.files import read_messages
 
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as e:
-        raise Fault(f"{file}: cannot be read ({e.strerror}).") from None
+    if config.exists():
+        settings(config)  # rules of the user's own
+    notes: list[str] = []
+    messages = read_messages([file], lambda done, total, note="": notes.append(note))
+    name, data = next(messages, (file, None))
+    if data is None:
+        raise Fault(notes[0] if notes else f"{file}: there is no message in it.")
     found = explain(data)
     console = Console()
+    if next(messages, None):
+        console.print(Text(f"{name}, the first of several; `mailhealth classify {file}` reads them all", style="dim"))
     console.print(Text(found.headline, style="bold"))
     report = found.report
     console.print(

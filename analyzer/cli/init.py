@@ -14,6 +14,9 @@ TEMPLATE = """\
 # Where everything that arrives is kept: the inbox, the lake, the key. Back it up.
 store = "mailhealth-data"
 
+# A folder of rules of your own, heard before those that come with Mailhealth; `mailhealth rules check` tries them.
+#rules = "rules"
+
 # Your own sending domains.
 sending_domains = []            # ["news.example.com", "shop.example.com"]
 
@@ -83,6 +86,8 @@ def command(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise Fault(f"{path}: is there already; `mailhealth init --force` would overwrite it.")
     try:
+        # a password may come to stand in it
+        path.touch(mode=0o600)
         path.write_text(TEMPLATE, encoding="utf-8")
     except OSError as e:
         raise Fault(f"{path}: cannot be written ({e.strerror}).") from None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.config import load
+from analyzer.cli import settings
 from analyzer.store import Store
 
 
@@ -19,7 +19,7 @@ def command() -> None:
 @click.pass_obj
 def compact(path: Path) -> None:
     """Join the many small files that regular filing leaves."""
-    for name, fewer in Store(load(path).store, create=False).lake.compact().items():
+    for name, fewer in Store(settings(path).store, create=False).lake.compact().items():
         click.echo(f"{name}: {fewer} files fewer")
 
 
@@ -28,5 +28,5 @@ def compact(path: Path) -> None:
 @click.pass_obj
 def vacuum(path: Path, hours: int) -> None:
     """Delete files that were replaced."""
-    for name, count in Store(load(path).store, create=False).lake.vacuum(hours).items():
+    for name, count in Store(settings(path).store, create=False).lake.vacuum(hours).items():
         click.echo(f"{name}: {count} files deleted")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.config import Config, load
+from analyzer.cli import settings
 
 
 @click.command("replay")
@@ -20,9 +20,8 @@ def command(path: Path, dry_run: bool, form: str, store: Path | None) -> None:
     from analyzer.replay import replay
     from analyzer.store import Store
 
-    config = load(path) if store is None or path.exists() else Config()
     count = 0
-    for change in replay(Store(store or config.store, create=False), dry_run):
+    for change in replay(Store(settings(path, store).store, create=False), dry_run):
         count += 1
         if form == "jsonl":
             click.echo(json.dumps({"event_id": change.event_id, "changed": change.changed}, default=str))

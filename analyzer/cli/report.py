@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli import Fault
-from analyzer.config import Config, SmtpProvider, load
+from analyzer.cli import Fault, settings
+from analyzer.config import SmtpProvider
 
 
 @click.command("report")
@@ -25,9 +25,9 @@ def command(path: Path, period: str, form: str, output: Path | None, mail: bool,
     from analyzer.metrics import Numbers, Period
     from analyzer.reports import render, to_mail
 
-    config = load(path) if store is None or path.exists() else Config()
+    config = settings(path, store)
     span = Period.parse(period, datetime.now(UTC).date())
-    numbers = Numbers.open(store or config.store, config.bounce_window_days, config.conversion_window_days)
+    numbers = Numbers.open(config.store, config.bounce_window_days, config.conversion_window_days)
     if mail:
         r = config.report
         if not (r.sender and r.recipients and r.via in config.smtp):

@@ -11,58 +11,81 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli import Fault
-from analyzer.config import load
+from analyzer.cli import Fault, settings
+from analyzer.config import Config
+
+GRACE = 20.0  # seconds to finish in once the supervisor is gone
 
 
 @click.command("run")
 @click.argument("part")
-@click.option("--parent", type=int, default=None, hidden=True)
+@click.option("--supervised", is_flag=True, hidden=True, help="Stop when standard input ends: its other end is the supervisor's.")
 @click.pass_obj
-def command(path: Path, part: str, parent: int | None) -> None:
-    """Run one part of `serve` by itself until SIGTERM: "flusher", or the name of a source."""
+def command(path: Path, part: str, supervised: bool) -> None:
+    """Run one part of `serve` by itself until SIGTERM or Ctrl-C.
+
+    PART is "flusher", "dashboard" or the name of a source.
+    """
+    config = settings(path)
+    if supervised:
+        threading.Thread(target=_outlive_nobody, daemon=True).start()
+    if part == "dashboard":
+        _dashboard(config)
+    elif part == "flusher" or part in config.sources:
+        _work(config, part)
+    else:
+        raise Fault(f"{path}: there is no source {part!r}; there are: {', '.join(['flusher', 'dashboard', *config.sources])}.")
+
+
+def _work(config: Config, part: str) -> None:
     from analyzer.inbox import GroupKeeper
-    from analyzer.pipeline import run_flusher
     from analyzer.store import Store
     from collectors import build
 
-    config = load(path)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if parent:
-        threading.Thread(target=_watch_parent, args=(parent, stop), daemon=True).start()
     store = Store(config.store)
     if part == "flusher":
-        run_flusher(store, config.flush_seconds, stop, _say(part))
+        from analyzer.pipeline import run_flusher
+
+        run_flusher(store, config.flush_seconds, stop, partial(_say, part))
         return
-    if part not in config.sources:
-        raise Fault(f"{path}: there is no source {part!r}; there are flusher, {', '.join(config.sources)}.")
     with GroupKeeper(store.inbox) as keep:
-        build(part, config.sources[part]).watch(keep, partial(store.inbox.cursor, part), stop, _progress(part))
+        build(part, config.sources[part]).watch(keep, partial(store.inbox.cursor, part), stop, _Told(part))
 
 
-def _say(part: str) -> partial[None]:
-    return partial(_print, part)
+def _dashboard(config: Config) -> None:
+    from streamlit.web.cli import main
+
+    from analyzer.cli.dash import dashboard_environment, dashboard_options
+
+    os.environ.update(dashboard_environment(config.store))
+    main(["run", *dashboard_options(config.dashboard.host, config.dashboard.port)], standalone_mode=False)
 
 
-def _print(part: str, sentence: str) -> None:
+def _say(part: str, sentence: str) -> None:
     click.echo(f"{part}: {sentence}", err=True)
 
 
-def _progress(part: str):  # type: ignore[no-untyped-def]  # a Progress
-    def tell(done: int, total: int | None, note: str = "") -> None:
-        if note:
-            _print(part, note)
+class _Told:
+    """The Progress that prints what is amiss, and nothing else; what it has just said it does not say again."""
 
-    return tell
+    def __init__(self, part: str) -> None:
+        self._part, self._last = part, ""
+
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        if note and note != self._last:
+            _say(self._part, note)
+            self._last = note
 
 
-def _watch_parent(parent: int, stop: threading.Event) -> None:
-    """Ends this process when the supervisor has died without a word: nobody would stop it."""
-    while not stop.wait(1.0):
-        if os.getppid() != parent:
-            stop.set()
-            threading.Timer(20.0, lambda: os._exit(1)).start()
-            sys.stderr.flush()
-            return
+def _outlive_nobody() -> None:
+    """Stops this process when the supervisor has died without a word: nobody else would."""
+    # not through sys.stdin, whose lock would stand in the way of Python's end
+    while os.read(0, 1024):
+        pass
+    # to the main thread, which wakes from its waiting only for a signal of its own
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    threading.Timer(GRACE, lambda: os._exit(1)).start()
+    sys.stderr.flush()

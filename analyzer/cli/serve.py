@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.config import load
+from analyzer.cli import settings
 
 STEADY = 60.0  # seconds that a part must have run for its next restart to be prompt again
 LONGEST_PAUSE = 60.0
@@ -22,8 +21,8 @@ GRACE = 20.0  # seconds that parts have to stop
 class Part:
     """One process, restarted when it dies, after pauses that grow."""
 
-    def __init__(self, name: str, command: list[str], environment: dict[str, str]) -> None:
-        self.name, self._command, self._environment = name, command, environment
+    def __init__(self, name: str, command: list[str]) -> None:
+        self.name, self._command = name, command
         self._process: subprocess.Popen[bytes] | None = None
         self._pause, self._again, self._began = 1.0, 0.0, 0.0
 
@@ -34,14 +33,20 @@ class Part:
             code = self._process.poll()
             if code is None:
                 return
-            self._process = None
+            self._forget()
             self._pause = 1.0 if now - self._began > STEADY else min(self._pause * 2, LONGEST_PAUSE)
             self._again = now + self._pause
             click.echo(f"{self.name}: ended with code {code}; starts again in {self._pause:.0f} s", err=True)
         if now >= self._again:
             self._began = now
             # a group of its own, so that Ctrl-C reaches the supervisor alone, which then stops the parts in order
-            self._process = subprocess.Popen(self._command, env=self._environment, start_new_session=True)
+            # and a pipe, whose end tells the part that the supervisor is gone, however it went
+            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
+
+    def _forget(self) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process = None
 
     def terminate(self) -> None:
         """Asks it to stop."""
@@ -57,6 +62,7 @@ class Part:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._forget()
 
 
 @click.command("serve")
@@ -67,25 +73,25 @@ def command(path: Path, no_dashboard: bool) -> None:
 
     Each part is a process of its own; one that dies is started again. A collector acknowledges only what is safe on the disk.
     """
-    from analyzer.cli.dash import dashboard_command, dashboard_environment
     from analyzer.store import Store
 
-    config = load(path)
-    Store(config.store).inbox.close()
-    environment = dashboard_environment(config.store)
-    mailhealth = [sys.executable, "-m", "analyzer", "--config", str(path), "run", "--parent", str(os.getpid())]
-    parts = [Part(name, [*mailhealth, name], environment) for name in ("flusher", *config.sources)]
-    if not no_dashboard:
-        parts.append(Part("dashboard", dashboard_command(config.dashboard.host, config.dashboard.port), environment))
-        click.echo(f"The dashboard: http://{config.dashboard.host}:{config.dashboard.port}", err=True)
+    config = settings(path)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    while not stop.is_set():
-        for part in parts:
-            part.tend()
-        stop.wait(0.5)
-    _stop(parts)
+    store = Store(config.store)
+    with store.served():
+        store.inbox.close()
+        mailhealth = [sys.executable, "-m", "analyzer", "--config", str(path), "run", "--supervised"]
+        shown = [] if no_dashboard else ["dashboard"]
+        parts = [Part(name, [*mailhealth, name]) for name in ("flusher", *config.sources, *shown)]
+        if shown:
+            click.echo(f"The dashboard: http://{config.dashboard.host}:{config.dashboard.port}", err=True)
+        while not stop.is_set():
+            for part in parts:
+                part.tend()
+            stop.wait(0.5)
+        _stop(parts)
 
 
 def _stop(parts: list[Part]) -> None:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from analyzer.cli import Fault
-from analyzer.config import load
+from analyzer.cli import Fault, settings
 
 if TYPE_CHECKING:
     from collectors.test_send import Placement
@@ -37,7 +36,7 @@ def command(path: Path, file: Path, via: str, seeds: tuple[str, ...], sender: st
     from analyzer.store import Store
     from collectors.test_send import test_send
 
-    config = load(path)
+    config = settings(path)
     if via not in config.smtp:
         raise Fault(f"{path}: there is no SMTP provider {via!r}; there are {', '.join(config.smtp) or 'none: add a table [smtp.NAME]'}.")
     for name in seeds:

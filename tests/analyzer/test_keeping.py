@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer import replay as replaying
 from analyzer.inbox import GroupKeeper, Inbox
-from analyzer.model import MESSAGE, Capture, KeepFailed, Kind, StoreError, Verdict
+from analyzer.model import MESSAGE, Capture, KeepFailed, StoreError
 from analyzer.pipeline import flush
 from analyzer.store import Store
 
@@ -143,28 +142,6 @@ def test_kill_9_loses_nothing_that_was_acknowledged_and_doubles_nothing(tmp_path
         assert len(ids) == len(set(ids))
         # a commit that the kill cut off from its acknowledgement may be there too: one pair a round at the most
         assert acknowledged <= len(ids) <= acknowledged + 10
-
-
-def test_replay_prints_just_what_a_changed_rule_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store(tmp_path)
-    store.inbox.keep([bounce(1), bounce(2, b"mailbox is full"), bounce(3)])
-    flush(store)
-    assert list(replaying.replay(store)) == []
-    from analyzer import pipeline
-
-    real = pipeline.classify
-
-    def stricter(outcome: object, report: object = None) -> Verdict:
-        verdict = real(outcome, report)  # type: ignore[arg-type]
-        return verdict if verdict.reason != "mailbox-full" else real(outcome.__class__(Kind.BOUNCED, diagnostic="over quota: storage full"))  # type: ignore[attr-defined]
-
-    monkeypatch.setattr(pipeline, "classify", lambda o, r=None: stricter(o, r) if o.diagnostic and "full" in o.diagnostic else real(o, r))
-    expected = [c.event_id for c in replaying.replay(store, dry_run=True)]
-    changed = list(replaying.replay(store))
-    assert len(changed) == len(expected) == 1
-    assert set(changed[0].changed) <= {"rule", "confidence", "runner_up", "reason"}
-    assert list(replaying.replay(store)) == []
-    assert len(rows(store)) == 3
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 4000])

@@ -1,0 +1,196 @@
+"""A newcomer's first commands: help, init, check."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analyzer.cli import COMMANDS
+from analyzer.config import load
+from tests.analyzer.cli.conftest import Cli
+
+Write = Callable[[str], Path]
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "lake compact", "lake vacuum", "rules check"])
+def test_every_command_says_what_it_is_for(cli: Cli, command: str) -> None:
+    ran = cli(*command.split(), "--help")
+    assert ran.code == 0
+    assert f"Usage: mailhealth {command}" in ran.out
+    words = ran.out.split("\n\n")[1].strip()
+    assert len(words) > 20 and words.endswith((".", ":"))
+
+
+def test_the_list_of_commands_is_shown_without_loading_what_they_need() -> None:
+    code = "import sys; from analyzer.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\nprint(sorted({'pydantic', 'pyarrow', 'pandas', 'streamlit', 'deltalake'} & set(sys.modules)))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("[]\n")
+    assert all(name in ran.stdout for name in COMMANDS)
+
+
+def test_a_command_that_is_not_there_is_named(cli: Cli) -> None:
+    ran = cli("chekc")
+    assert (ran.code, "chekc" in ran.err) == (2, True)
+
+
+def test_init_writes_a_configuration_that_loads(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("init")
+    assert ran.code == 0 and "mailhealth check" in ran.out
+    config = load(tmp_path / "mailhealth.toml")
+    assert (config.sources, config.store) == ({}, tmp_path / "mailhealth-data")
+    assert (tmp_path / "mailhealth.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_example_in_what_init_writes_is_right(cli: Cli, tmp_path: Path) -> None:
+    """Uncommented, the whole file loads."""
+    cli("init")
+    path = tmp_path / "mailhealth.toml"
+    path.write_text(re.sub(r"^#(?=\S)", "", path.read_text(), flags=re.M))
+    config = load(path)
+    assert {s.type for s in config.sources.values()} == {"imap", "files", "smtp-sink", "table"}
+    assert config.smtp and config.seeds and config.report.via in config.smtp
+
+
+def test_init_does_not_overwrite(cli: Cli, config: Write) -> None:
+    path = config("store = 'mine'\n")
+    ran = cli("init")
+    assert ran.code == 2 and "is there already" in ran.err
+    assert path.read_text() == "store = 'mine'\n"
+    assert cli("init", "--force").code == 0
+    assert "sources" in path.read_text()
+
+
+def test_init_where_nothing_can_be_written(cli: Cli) -> None:
+    ran = cli("--config", "/proc/mailhealth.toml", "init")
+    assert ran.code == 2 and "cannot be written" in ran.err
+
+
+def test_without_a_configuration_the_first_step_is_named(cli: Cli) -> None:
+    for command in ("check", "collect", "serve", "replay"):
+        ran = cli(command)
+        assert ran.code == 2
+        assert "mailhealth.toml: no such file. `mailhealth init` writes one" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("stroe = 'x'", "mailhealth.toml: stroe: unknown key; did you mean 'store'?"),
+        ("[sources.b]\ntype = 'imap'\nhots = 'h'\nhost='h'\nuser = 'u'", "sources.b.hots: unknown key; did you mean 'host'?"),
+        ("[sources.b]\ntype = 'imap'\nuser = 'u'", "sources.b.host: is missing"),
+        ("[sources.b]\ntype = 'pop3'", "sources.b.type: expected one of files, table, imap, smtp-sink, found 'pop3'"),
+        ("[sources.b]\npath = 'x'", "sources.b.type: is missing"),
+        ("[sources.flusher]\ntype = 'files'\npath = 'x'", "sources.flusher: is no name for a source"),
+        ("[sources]\nb = 'x'", "sources.b: input should be a table"),
+        ("[dashboard]\nport = 'web'", "dashboard.port: input should be a valid integer"),
+        ("store = x", "not TOML"),
+        ("store = '\udcff'", "cannot be read"),
+    ],
+)
+def test_each_mistake_in_the_configuration_is_a_sentence(cli: Cli, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "mailhealth.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
+    ran = cli("check")
+    assert ran.code == 2
+    assert said in ran.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[sources.b]\ntype = 'imapp'\npassword = 'geheim'",
+        "[sources.b]\ntype = 'imap'\nhost = 'h'\nuser = 'u'\npassword = ['geheim']",
+        "[sources]\nb = ['geheim']",
+        "[smtp.m]\nhost = 'h'\nport = 1\npassword = {a = 'geheim'}",
+    ],
+)
+def test_no_mistake_brings_a_password_to_the_screen(cli: Cli, config: Write, text: str) -> None:
+    config(text)
+    ran = cli("check")
+    assert ran.code == 2 and "geheim" not in ran.out + ran.err
+
+
+def test_check_names_each_broken_thing_and_the_next_step(cli: Cli, config: Write, tmp_path: Path) -> None:
+    (tmp_path / "sends.csv").write_text("mail,at\na@b.example,2026-11-01\n")
+    (tmp_path / "good.mbox").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        config(f"""
+            [sources.gone]
+            type = "files"
+            path = "nowhere"
+            [sources.good]
+            type = "files"
+            path = "good.mbox"
+            [sources.sends]
+            type = "table"
+            path = "sends.csv"
+            kind = "sent"
+            [sources.nosecret]
+            type = "imap"
+            host = "127.0.0.1"
+            user = "u"
+            password_env = "MAILHEALTH_NO_SUCH_PASSWORD"
+            [sources.nobody]
+            type = "imap"
+            host = "127.0.0.1"
+            port = 1
+            user = "u"
+            password = "geheim"
+            [sources.sink]
+            type = "smtp-sink"
+            port = {taken.getsockname()[1]}
+            domains = ["bounces.example"]
+            [smtp.main]
+            host = "127.0.0.1"
+            port = 1
+            [report]
+            recipients = ["team@example.com"]
+            via = "mian"
+        """)
+        ran = cli("check")
+    assert ran.code == 2
+    marks = {line[4:].partition(" ")[2].partition(" ")[0]: line for line in ran.out.splitlines() if line.startswith(("ok", "!!"))}
+    for name, said in {
+        "gone": "nowhere: no such file or folder; check the path",
+        "sends": "no column 'recipient' for 'recipient'. Found: mail, at.",
+        "nosecret": "environment variable MAILHEALTH_NO_SUCH_PASSWORD, which is not set",
+        "nobody": "cannot connect to port 1 ([Errno 111] Connection refused); check host, port and tls",
+        "sink": "choose another port, or stop what holds it",
+        "host": "127.0.0.1:1: [Errno 111] Connection refused; check host, port and tls",
+    }.items():
+        assert marks[name].startswith("!!") and said in marks[name]
+    assert marks["good"].startswith("ok")
+    assert "report.via: 'mian' is no SMTP host; there are main." in ran.out
+    assert ran.out.endswith("7 to mend.\n")
+    assert "geheim" not in ran.out
+
+
+def test_check_of_a_good_configuration_says_what_comes_next(cli: Cli, config: Write, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    config('[sources.old]\ntype = "files"\npath = "old"\n')
+    ran = cli("check")
+    assert ran.code == 0 and "Next: `mailhealth collect`" in ran.out
+
+
+def test_check_of_a_store_that_others_may_read(cli: Cli, config: Write, tmp_path: Path) -> None:
+    config("")
+    (tmp_path / "mailhealth-data").mkdir(mode=0o755)
+    ran = cli("check")
+    assert ran.code == 2 and "chmod o-rwx" in ran.out
+
+
+def test_a_new_store_is_for_its_owner_alone(cli: Cli, config: Write, tmp_path: Path) -> None:
+    config("")
+    assert cli("check").code == 0
+    assert (tmp_path / "mailhealth-data").stat().st_mode & 0o777 == 0o700
+
+
+def test_check_of_rules_that_are_not_there(cli: Cli, config: Write) -> None:
+    config("rules = 'my-rules'\n")
+    ran = cli("check")
+    assert ran.code == 2 and "my-rules: no such folder of rules" in ran.err
