@@ -77,6 +77,8 @@ class SmtpSinkSource(_Table):
     domains: tuple[str, ...] = Field(min_length=1)  # recipients' domains that are accepted
     max_message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     max_recipients: int = Field(default=1000, gt=0)
+    cert_file: Path | None = None  # certificate for STARTTLS, PEM; None: no TLS is offered
+    key_file: Path | None = None  # its key, where the certificate's file does not hold it
 
 
 Source = Annotated[FilesSource | TableSource | ImapSource | SmtpSinkSource, Field(discriminator="type")]

@@ -115,8 +115,8 @@ class ImapCollector:
                 got = client.fetch(batch, [b"BODY.PEEK[]"])
                 # a message that is not in the answer was expunged by somebody else since
                 bodies = {uid: got[uid].get(b"BODY[]") for uid in batch if uid in got}
-                found = [Capture(body, MESSAGE, self.name, datetime.now(UTC)) for body in bodies.values() if body]
-                empty = [uid for uid, body in bodies.items() if not body]
+                found = [Capture(body, MESSAGE, self.name, datetime.now(UTC)) for body in bodies.values() if body is not None]
+                empty = [uid for uid, body in bodies.items() if body is None]
                 refused += sum(self._refuse(folder, validity, uid, "the server could not give it", progress) for uid in empty)
                 new = keep(found, {folder: f"{validity}:{max(batch)}"}) if found else 0
                 tally += Tally(len(found), new, len(found) - new)
@@ -192,7 +192,10 @@ class ImapCollector:
         client.idle()
         try:
             while not stop.is_set() and time.monotonic() < until:
-                if any(b"EXISTS" in r for r in client.idle_check(timeout=1.0) if isinstance(r, tuple)):
+                asked = time.monotonic()
+                heard = client.idle_check(timeout=1.0)
+                # nothing, and at once: the server has hung up, of which idle_check says nothing; ending IDLE will tell
+                if any(b"EXISTS" in r for r in heard if isinstance(r, tuple)) or (not heard and time.monotonic() - asked < 0.5):
                     break
         finally:
             client.idle_done()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,8 +19,53 @@ from analyzer.config import SmtpSinkSource
 from analyzer.model import MESSAGE, Capture, Envelope, KeepFailed
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 
-COMMAND_TIMEOUT = 120  # seconds between two commands
+COMMAND_TIMEOUT = 300  # seconds between two commands (RFC 5321 §4.5.3.2.7)
+DATA_TIMEOUT = 900  # seconds for a message from its first byte to our answer
+MOST_SESSIONS = 200  # at once; further clients are asked to come again
+MOST_KEEPING = 64  # messages that wait for one commit together
+MOST_LINE = 1024 * 1024  # bytes; returned mail holds lines longer than the standard's 998, and refusing them would lose the report
 log = logging.getLogger(__name__)
+
+
+class _Server(SMTP):  # type: ignore[misc]  # aiosmtpd publishes no types
+    """One session. Takes long lines, and drops a client that sends without end."""
+
+    line_length_limit = MOST_LINE
+
+    def __init__(self, open_: set[_Server], handler: _Handler, most: int, **options: Any) -> None:
+        self._open, self._taken = open_, 0
+        # four times what is taken: up to there a message that is too large still gets its 552
+        self._most = 4 * most + MOST_LINE
+        super().__init__(handler, data_size_limit=most, enable_SMTPUTF8=True, ident=f"Mailhealth {__version__}", **options)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._open.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._open.discard(self)
+        super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        self._taken += len(data)
+        if self._taken > self._most:
+            self.transport.abort()
+            return
+        super().data_received(data)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        self._taken = 0
+        self._reset_timeout(DATA_TIMEOUT)
+        await super().smtp_DATA(arg)
+
+
+class _Busy(asyncio.Protocol):
+    """Asks a client to come again."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(b"421 4.3.2 Too many connections, please come again\r\n")
+        transport.close()
 
 
 class _Handler:
@@ -26,6 +73,7 @@ class _Handler:
 
     def __init__(self, name: str, source: SmtpSinkSource, keep: Keep, progress: Progress) -> None:
         self._name, self._source, self._keep, self._progress = name, source, keep, progress
+        self._threads = ThreadPoolExecutor(MOST_KEEPING, thread_name_prefix="keep")
         self._domains = {d.lower().strip(".") for d in source.domains}
         self._count = 0
 
@@ -45,7 +93,7 @@ class _Handler:
         capture = Capture(data, MESSAGE, self._name, datetime.now(UTC), Envelope(sender, tuple(envelope.rcpt_tos), peer))
         try:
             # in a thread of its own, so that many sessions wait for one commit together
-            await asyncio.get_running_loop().run_in_executor(None, self._keep, [capture])
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._keep, [capture])
         except KeepFailed as e:
             self._progress(self._count, None, str(e))
             return "451 4.3.0 Cannot be kept just now, please try again"
@@ -55,6 +103,15 @@ class _Handler:
         self._count += 1
         self._progress(self._count, None)
         return "250 2.0.0 Kept"
+
+    async def handle_exception(self, error: Exception) -> str:
+        """A fault of ours must not make the sender give up."""
+        log.error("a session failed", exc_info=error)
+        return "451 4.3.0 Cannot be taken just now, please try again"
+
+    def close(self) -> None:
+        """Waits for what is being kept."""
+        self._threads.shutdown()
 
 
 class SmtpSinkCollector:
@@ -90,10 +147,13 @@ class SmtpSinkCollector:
         handler = _Handler(self.name, self._source, keep, progress)
         s = self._source
         loop = asyncio.get_running_loop()
+        tls = self._tls()
+        open_: set[_Server] = set()
 
-        def session() -> SMTP:
-            return SMTP(handler, data_size_limit=s.max_message_bytes, enable_SMTPUTF8=True, hostname="mailhealth",
-                        ident=f"Mailhealth {__version__}", timeout=COMMAND_TIMEOUT, loop=loop)  # fmt: skip
+        def session() -> asyncio.BaseProtocol:
+            if len(open_) >= MOST_SESSIONS:
+                return _Busy()
+            return _Server(open_, handler, s.max_message_bytes, hostname="mailhealth", timeout=COMMAND_TIMEOUT, tls_context=tls, loop=loop)
 
         try:
             server = await loop.create_server(session, s.host, s.port)
@@ -103,3 +163,20 @@ class SmtpSinkCollector:
         async with server:
             while not stop.is_set():
                 await asyncio.sleep(0.2)
+        # those that wait for our answer get it; what is kept without one comes again, and is recognised
+        await asyncio.to_thread(handler.close)
+        await asyncio.sleep(0.1)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """What STARTTLS is answered with; None where no certificate is configured. Raises SourceFailed."""
+        s = self._source
+        if s.cert_file is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(s.cert_file, s.key_file)
+        except OSError as e:  # ssl.SSLError is one
+            raise SourceFailed(
+                f"sources.{self.name}: cert_file {s.cert_file} cannot be used ({e.strerror or e}); it must be a certificate in PEM, with its key or `key_file`."
+            ) from None
+        return context

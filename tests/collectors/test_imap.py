@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -10,14 +11,26 @@ from typing import Any
 
 import pytest
 
+from analyzer.config import ConfigError, ImapSource
 from analyzer.inbox import Inbox
 from collectors.base import Collector, SourceFailed
 from collectors.imap import ImapCollector
 from collectors.testing import CollectorContract
 from tests.servers import until
-from tests.servers.dovecot import Mailbox
+from tests.servers.dovecot import Mailbox, running
 
 pytestmark = pytest.mark.servers
+
+
+class Notes:
+    """A Progress that remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def __call__(self, done: int, total: int | None, note: str = "") -> None:
+        if note:
+            self.said.append(note)
 
 
 class TestImap(CollectorContract):
@@ -66,3 +79,90 @@ def test_idle_notices_new_mail_and_stops_when_told(mailbox: Mailbox, tmp_path: P
         stop.set()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_a_message_over_the_limit_is_left_out_and_said_once(mailbox: Mailbox, tmp_path: Path) -> None:
+    """However often the mailbox is looked into; the others are kept."""
+    inbox, notes = Inbox(tmp_path / "i"), Notes()
+    mailbox.deliver(b"Subject: 1\n\n1\n", b"Subject: 2\n\n" + b"x" * 5000 + b"\n")
+    collector = ImapCollector("b", mailbox.source(max_message_bytes=2000))
+    tallies = [collector.collect(inbox.keep, partial(inbox.cursor, "b"), notes) for _ in range(3)]
+    assert [(t.seen, t.kept, t.refused) for t in tallies] == [(1, 1, 1), (0, 0, 0), (0, 0, 0)]
+    assert len(notes.said) == 1
+    assert "message 2 of INBOX was left out: it has 5,0" in notes.said[0]
+    assert "max_message_bytes is 2,000" in notes.said[0]
+
+
+def test_a_server_that_goes_and_comes_back_costs_no_mail(tmp_path: Path) -> None:
+    with running() as server:
+        mailbox, inbox, notes, stop = server.mailbox(), Inbox(tmp_path / "i"), Notes(), threading.Event()
+        mailbox.deliver(b"Subject: 1\n\n1\n")
+        collector = ImapCollector("b", mailbox.source())
+        thread = threading.Thread(target=collector.watch, args=(inbox.keep, partial(inbox.cursor, "b"), stop, notes))
+        thread.start()
+        try:
+            until(lambda: inbox.waiting() == 1, 10, "the first message")
+            server.stop()
+            until(lambda: notes.said, 10, "a note of the lost connection")
+            mailbox.deliver(b"Subject: 2\n\n2\n")
+            server.start()
+            until(lambda: inbox.waiting() == 2, 20, "the message that came meanwhile")
+        finally:
+            stop.set()
+            thread.join(10)
+    assert not thread.is_alive()
+    assert all("Next attempt in" in n for n in notes.said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"* BYE too many connections\r\n", "connection was lost before the password was accepted"),
+        (b"", "connection was lost before the password was accepted"),
+        (b"%s BAD do not know: %s\r\n", "refused the password"),
+    ],
+)
+def test_a_server_that_fails_at_the_password_is_a_sentence_without_it(answer: bytes, words: str, tmp_path: Path) -> None:
+    """It hangs up, or repeats what it was told."""
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+            for line in lines:
+                tag, command = line.split(maxsplit=1)
+                if command.upper().startswith(b"LOGIN"):
+                    connection.sendall(answer % (tag, command.strip()) if b"%s" in answer else answer)
+                    if b"%s" not in answer:
+                        return
+                else:
+                    connection.sendall(b"* CAPABILITY IMAP4rev1\r\n%s OK done\r\n" % tag)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        given = {
+            "type": "imap",
+            "host": "127.0.0.1",
+            "port": listener.getsockname()[1],
+            "tls": "none",
+            "user": "u",
+            "password": "open sesame",
+        }
+        with pytest.raises(SourceFailed, match=words) as told:
+            ImapCollector("b", ImapSource.model_validate(given)).collect(Inbox(tmp_path / "i").keep, dict)
+        thread.join(10)
+    assert "open sesame" not in str(told.value)
+
+
+def test_a_password_beyond_ascii_is_spoken(mailbox: Mailbox, tmp_path: Path) -> None:
+    """LOGIN cannot say it, AUTHENTICATE can: Dovecot answers that it is the wrong one."""
+    with pytest.raises(SourceFailed, match="the server refused the password"):
+        ImapCollector("b", mailbox.source(password="pässwörd")).collect(Inbox(tmp_path / "i").keep, dict)
+
+
+def test_authorities_that_cannot_be_read_are_a_sentence(mailbox: Mailbox, tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").touch()
+    for name, why in (("none.pem", "cannot be read"), ("empty.pem", "holds no certificate")):
+        with pytest.raises(ConfigError, match=f"ca_file .*{name}: {why}"):
+            ImapCollector("b", mailbox.source(ca_file=tmp_path / name)).collect(Inbox(tmp_path / "i").keep, dict)

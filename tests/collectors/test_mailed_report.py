@@ -28,6 +28,8 @@ from tests.servers.postfix import Postfix, inbox_address, refused_address
 
 Run = Callable[..., tuple[int, str]]
 
+pytestmark = pytest.mark.servers
+
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import smtplib
+import socket
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from analyzer.config import SmtpSinkSource
 from analyzer.inbox import GroupKeeper, Inbox
-from analyzer.model import KeepFailed
+from analyzer.model import Capture, KeepFailed
+from analyzer.pipeline import flush
+from analyzer.store import Store
 from collectors.base import Keep, SourceFailed
 from collectors.smtp_sink import SmtpSinkCollector
-from tests.servers import answers, free_port, until
+from tests.servers import certificates, free_port, until
+from tests.servers.smtp import sink
 
 
 @contextmanager
-def sink(keep: Keep, **more: object) -> Iterator[smtplib.SMTP]:
-    source = SmtpSinkSource.model_validate({"type": "smtp-sink", "port": free_port(), "domains": ["bounces.example"]} | more)
-    stop = threading.Event()
-    thread = threading.Thread(target=SmtpSinkCollector("sink", source).watch, args=(keep, dict, stop))
-    thread.start()
-    try:
-        until(partial(answers, source.port), 10, "the sink")
-        with smtplib.SMTP("127.0.0.1", source.port, timeout=10) as client:
-            yield client
-    finally:
-        stop.set()
-        thread.join(10)
+def client(keep: Keep, **more: object) -> Iterator[smtplib.SMTP]:
+    """A client that has been greeted by a sink."""
+    with sink(keep, **more) as port, smtplib.SMTP("127.0.0.1", port, timeout=10) as connection:
+        yield connection
 
 
 def test_250_comes_after_it_is_kept_with_its_envelope(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "i")
-    with GroupKeeper(inbox) as keep, sink(keep) as client:
-        client.sendmail("", ["v+1@bounces.example"], b"Subject: a\r\n\r\n.dot\r\n\xff\r\n")
+    with GroupKeeper(inbox) as keep, client(keep) as c:
+        c.sendmail("", ["v+1@bounces.example"], b"Subject: a\r\n\r\n.dot\r\n\xff\r\n")
         ((_, capture),) = inbox.pending()
     assert capture.data == b"Subject: a\r\n\r\n.dot\r\n\xff\r\n"
     assert capture.envelope is not None
@@ -48,21 +44,21 @@ def test_451_when_it_cannot_be_kept(tmp_path: Path) -> None:
     def full(*_: object) -> int:
         raise KeepFailed("the disk is full")
 
-    with sink(full) as client, pytest.raises(smtplib.SMTPDataError) as told:
-        client.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\nx\r\n")
+    with client(full) as c, pytest.raises(smtplib.SMTPDataError) as told:
+        c.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\nx\r\n")
     assert told.value.smtp_code == 451
 
 
 def test_it_is_no_open_relay(tmp_path: Path) -> None:
-    with sink(Inbox(tmp_path / "i").keep) as client, pytest.raises(smtplib.SMTPRecipientsRefused) as told:
-        client.sendmail("", ["victim@elsewhere.example"], b"Subject: a\r\n\r\nx\r\n")
+    with client(Inbox(tmp_path / "i").keep) as c, pytest.raises(smtplib.SMTPRecipientsRefused) as told:
+        c.sendmail("", ["victim@elsewhere.example"], b"Subject: a\r\n\r\nx\r\n")
     assert told.value.recipients["victim@elsewhere.example"][0] == 550
 
 
 def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "i")
-    with sink(inbox.keep, max_message_bytes=10_000) as client, pytest.raises(smtplib.SMTPException):
-        client.sendmail("", ["v@bounces.example"], b"x" * 20_000)
+    with client(inbox.keep, max_message_bytes=10_000) as c, pytest.raises(smtplib.SMTPException):
+        c.sendmail("", ["v@bounces.example"], b"x" * 20_000)
     assert inbox.waiting() == 0
 
 
@@ -71,3 +67,98 @@ def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
     with sink(Inbox(tmp_path / "i").keep, port=port), pytest.raises(SourceFailed, match="cannot listen"):
         source = SmtpSinkSource(type="smtp-sink", port=port, domains=("x.example",))
         SmtpSinkCollector("other", source).watch(Inbox(tmp_path / "j").keep, dict, threading.Event())
+
+
+def test_lines_longer_than_the_standard_are_taken(tmp_path: Path) -> None:
+    """A report refused for a long line in the mail it returns would be lost."""
+    inbox, line = Inbox(tmp_path / "i"), b"x" * 300_000 + b"\r\n"
+    with client(inbox.keep) as c:
+        c.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\n" + line)
+    assert inbox.pending()[0][1].data.endswith(line)
+
+
+def test_a_client_that_sends_without_end_is_dropped(tmp_path: Path) -> None:
+    """One line that never ends: nothing is kept, and the next client is served."""
+    inbox = Inbox(tmp_path / "i")
+    with sink(inbox.keep, max_message_bytes=100_000) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+            for line in (b"HELO x", b"MAIL FROM:<>", b"RCPT TO:<v@bounces.example>", b"DATA"):
+                s.sendall(line + b"\r\n")
+            with pytest.raises(OSError, match=r"reset|pipe"):
+                for _ in range(1000):
+                    s.sendall(b"x" * 100_000)
+        with smtplib.SMTP("127.0.0.1", port, timeout=10) as c:
+            c.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\nb\r\n")
+    assert [c.data for _, c in inbox.pending()] == [b"Subject: a\r\n\r\nb\r\n"]
+
+
+def test_an_envelope_of_any_bytes_is_kept_and_filed(tmp_path: Path) -> None:
+    """What is no UTF-8 in an address does not stop the flusher, and comes out as it went in."""
+    store = Store(tmp_path / "s")
+    with sink(store.inbox.keep) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        replies = s.makefile("rb")
+        for line in (
+            b"HELO x",
+            b"MAIL FROM:<j\xf6rg@sender.example>",
+            b"RCPT TO:<v\xff@bounces.example>",
+            b"DATA",
+            b"Subject: a\r\n\r\nb\r\n.",
+        ):
+            replies.readline()
+            s.sendall(line + b"\r\n")
+        assert replies.readline().startswith(b"250 2.0.0 Kept")
+    ((_, capture),) = store.inbox.pending()
+    assert flush(store).captures == 1
+    filed = store.lake.get(capture.id)
+    assert filed is not None
+    assert filed.envelope == capture.envelope
+    assert filed.envelope is not None
+    assert filed.envelope.recipients[0].encode("utf-8", "surrogateescape") == b"v\xff@bounces.example"
+
+
+def test_it_speaks_tls_where_it_has_a_certificate(tmp_path: Path) -> None:
+    inbox, ca = Inbox(tmp_path / "i"), certificates(tmp_path)
+    with client(inbox.keep, cert_file=tmp_path / "server.pem", key_file=tmp_path / "server.key") as c:
+        c._host = "localhost"  # type: ignore[attr-defined]  # the name that is checked
+        assert c.starttls(context=ssl.create_default_context(cafile=str(ca)))[0] == 220
+        c.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\nb\r\n")
+    assert inbox.waiting() == 1
+
+
+def test_a_certificate_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    source = SmtpSinkSource(type="smtp-sink", port=free_port(), domains=("x.example",), cert_file=tmp_path / "none.pem")
+    with pytest.raises(SourceFailed, match=r"cert_file .*none\.pem cannot be used \(No such file"):
+        SmtpSinkCollector("other", source).watch(Inbox(tmp_path / "j").keep, dict, threading.Event())
+
+
+def test_more_clients_than_it_serves_are_asked_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collectors.smtp_sink.MOST_SESSIONS", 2)
+    with client(Inbox(tmp_path / "i").keep) as one:
+        port = one.sock.getpeername()[1]  # type: ignore[union-attr]
+        with smtplib.SMTP("127.0.0.1", port, timeout=10):
+            with pytest.raises(smtplib.SMTPConnectError) as told:
+                smtplib.SMTP("127.0.0.1", port, timeout=10)
+            assert told.value.smtp_code == 421
+        until(lambda: smtplib.SMTP("127.0.0.1", port, timeout=10).quit()[0] == 221, 10, "a place")
+
+
+def test_what_is_being_kept_when_it_stops_is_kept_and_answered(tmp_path: Path) -> None:
+    """And nobody who was not answered is forgotten: 250 means kept, and only that."""
+    inbox, began, go_on = Inbox(tmp_path / "i"), threading.Event(), threading.Event()
+
+    def slow(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+        began.set()
+        go_on.wait(10)
+        return inbox.keep(captures, cursor)
+
+    answered: list[dict[str, tuple[int, bytes]]] = []
+    with sink(slow) as port:
+        c = smtplib.SMTP("127.0.0.1", port, timeout=10)
+        sender = threading.Thread(target=lambda: answered.append(c.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\nb\r\n")))
+        sender.start()
+        assert began.wait(10)
+        threading.Timer(0.5, go_on.set).start()
+    sender.join(10)
+    c.close()
+    assert answered == [{}]
+    assert inbox.waiting() == 1

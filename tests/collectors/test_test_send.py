@@ -16,6 +16,8 @@ from tests.servers import free_port
 from tests.servers.dovecot import PASSWORD, Mailbox
 from tests.servers.postfix import BOUNCES, SEEDS, Postfix, inbox_address, junk_address, refused_address
 
+pytestmark = pytest.mark.servers
+
 # line ends of Unix, and results that somebody made up before we sent it
 LETTER = b"""From: Linden Shop <orders@shop.example>
 Subject: Your order =?utf-8?q?f=C3=BCr_Sie?=

@@ -7,6 +7,7 @@ import grp
 import itertools
 import os
 import pwd
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -172,6 +173,9 @@ class Dovecot:
         """Stops it, and with it every connection."""
         if self.process:
             end(self.process)
+            # those that serve a connection outlive their master
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process = None
 
     def log(self) -> str:
