@@ -121,8 +121,9 @@ class SmtpSinkCollector:
         self.name, self._source = name, source
 
     def check(self, offline: bool = False) -> None:
-        """Takes the port for a moment."""
+        """Reads its certificate, and takes the port for a moment."""
         s = self._source
+        self._tls()
         if not offline:
             try:
                 socket.create_server((s.host, s.port), family=socket.AF_INET6 if ":" in s.host else socket.AF_INET).close()
