@@ -16,7 +16,15 @@ from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from analyzer.model import Capture, Envelope, Event, StoreError
@@ -38,6 +46,13 @@ CAPTURE_SCHEMA = pa.schema(
     ]
 )
 SCHEMAS = {"captures": CAPTURE_SCHEMA, "events": EVENT_SCHEMA}
+WRITTEN = {
+    # no two messages are alike: a dictionary of them, and their smallest and largest, would only cost memory and time
+    "captures": WriterProperties(
+        compression="ZSTD", column_properties={"data": ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")}
+    ),
+    "events": WriterProperties(compression="ZSTD"),
+}
 CHECKPOINT_EVERY = 100  # commits; a reader opens the last checkpoint and the log after it
 LOG_DAYS = 3
 ATTEMPTS = 20
@@ -79,7 +94,7 @@ class Lake:
                 table = self._made(name)
                 if (table.transaction_version(app) or 0) != since:
                     return False
-                self._write(table, batch, app, upto)
+                self._write(name, table, batch, app, upto)
             except CommitFailedError:
                 continue
             except (DeltaError, OSError) as e:
@@ -104,13 +119,13 @@ class Lake:
             },
         )
 
-    def _write(self, table: DeltaTable, batch: pa.Table, app: str, upto: int) -> None:
+    def _write(self, name: str, table: DeltaTable, batch: pa.Table, app: str, upto: int) -> None:
         write_deltalake(
             table,
             batch,
             mode="append",
             schema_mode="merge",
-            writer_properties=WriterProperties(compression="ZSTD"),
+            writer_properties=WRITTEN[name],
             commit_properties=CommitProperties(app_transactions=[Transaction(app, upto)], max_commit_retries=0),
             post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=True),
         )
@@ -162,7 +177,7 @@ class Lake:
                 events,
                 mode="overwrite",
                 predicate=f"day = '{day.isoformat()}'",
-                writer_properties=WriterProperties(compression="ZSTD"),
+                writer_properties=WRITTEN["events"],
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except CommitFailedError:

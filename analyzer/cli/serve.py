@@ -23,14 +23,14 @@ class Part:
 
     def __init__(self, name: str, command: list[str]) -> None:
         self.name, self._command = name, command
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._pause, self._again, self._began = 1.0, 0.0, 0.0
 
     def tend(self) -> None:
         """Starts it when it is due."""
         now = time.monotonic()
-        if self._process is not None:
-            code = self._process.poll()
+        if self.process is not None:
+            code = self.process.poll()
             if code is None:
                 return
             self._forget()
@@ -41,27 +41,27 @@ class Part:
             self._began = now
             # a group of its own, so that Ctrl-C reaches the supervisor alone, which then stops the parts in order
             # and a pipe, whose end tells the part that the supervisor is gone, however it went
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
+            self.process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
 
     def _forget(self) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-        self._process = None
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process = None
 
     def terminate(self) -> None:
         """Asks it to stop."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
 
     def wait(self, until: float) -> None:
         """Waits for its end; kills it when it takes too long."""
-        if self._process is None:
+        if self.process is None:
             return
         try:
-            self._process.wait(max(0.1, until - time.monotonic()))
+            self.process.wait(max(0.1, until - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.process.kill()
+            self.process.wait()
         self._forget()
 
 
