@@ -138,11 +138,9 @@ class Numbers:
     """The numbers of one store. Safe to share between threads."""
 
     def __init__(self, store: Store, window_days: int = 5, conversion_days: int = 7) -> None:
-        from analyzer.engine import Engine
-
         self._store, self._window, self._conversion = store, window_days, conversion_days
-        self._engine = Engine(store.lake)
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # held while a query runs
+        self._reading = threading.Lock()  # held while the lake is read anew; queries go on meanwhile, over what was read before
         self.version = -2  # before the first snapshot; an empty lake is -1
         self.refresh()
 
@@ -157,20 +155,18 @@ class Numbers:
         return self._store.simulated
 
     def refresh(self) -> bool:
-        """Takes in what the lake has got since; whether there was anything."""
+        """Takes in what the lake has got since; whether there was anything. Raises StoreError."""
+        from analyzer.engine import Engine
         from analyzer.ledger import ledger
 
-        with self._lock:
+        with self._reading:
             if self._store.lake.version("events") == self.version:
                 return False
-            version, events = self._engine.events()
-            connection = self._engine.connection
-            # a new table each time: Ibis 12 cannot overwrite one on DuckDB 2
-            name = f"ledger_{version + 1}"
-            self._ledger = connection.create_table(name, ledger(events, self._window, self._conversion))
-            connection.raw_sql(f"DROP TABLE IF EXISTS ledger_{max(self.version + 1, 0)}") if self.version > -2 else None
-            self._events = events
-            self.version = version
+            engine = Engine(self._store.lake)
+            version, events = engine.events()
+            rows = engine.connection.create_table("ledger", ledger(events, self._window, self._conversion))
+            with self._lock:
+                self._events, self._ledger, self.version = events, rows, version
             return True
 
     def measure(

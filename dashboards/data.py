@@ -39,10 +39,16 @@ def _numbers(path: str) -> Numbers:
     return Numbers.open(Path(path))
 
 
-@st.cache_resource(ttl=REFRESH_SECONDS, show_spinner=False)
+@st.cache_resource(ttl=REFRESH_SECONDS * 2, show_spinner=False)
 def _refreshed(path: str) -> datetime:
     _numbers(path).refresh()
     return datetime.now(UTC)
+
+
+def refresh() -> None:
+    """Takes in what the lake has got; called in the background, it spares the pages the wait. Raises StoreError."""
+    path = os.environ.get(STORE, "mailhealth-data")
+    _numbers(path).refresh()
 
 
 def numbers() -> Numbers:

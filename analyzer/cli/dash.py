@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ def command(config: Path, store: Path | None, host: str | None, port: int | None
     found = settings(config, store)
     if not found.store.is_dir():
         raise Fault(f"{found.store}: no store here yet. `mailhealth collect` makes it; `mailhealth demo` shows one.")
-    run_dashboard(found.store, host or found.dashboard.host, port or found.dashboard.port, open_browser=not no_open)
+    host, port = host or found.dashboard.host, port or found.dashboard.port
+    attend(start_dashboard(found.store, host, port, open_browser=not no_open), host, port)
 
 
 def dashboard_options(host: str, port: int, open_browser: bool = False) -> list[str]:
@@ -45,7 +47,7 @@ def dashboard_options(host: str, port: int, open_browser: bool = False) -> list[
 
 def dashboard_command(host: str, port: int, open_browser: bool = False) -> list[str]:
     """The command that serves the dashboard."""
-    return [sys.executable, "-m", "streamlit", "run", *dashboard_options(host, port, open_browser)]
+    return [sys.executable, "-m", "dashboards", *dashboard_options(host, port, open_browser)]
 
 
 def dashboard_environment(store: Path) -> dict[str, str]:
@@ -55,12 +57,20 @@ def dashboard_environment(store: Path) -> dict[str, str]:
     return {**os.environ, "MAILHEALTH_STORE": str(store.resolve()), "PYTHONPATH": path}
 
 
-def run_dashboard(store: Path, host: str, port: int, open_browser: bool = False) -> None:
-    """Serves the dashboard until it is stopped. Raises Fault when the port is taken."""
+def start_dashboard(store: Path, host: str, port: int, open_browser: bool = False) -> subprocess.Popen[bytes]:
+    """Starts the dashboard, which takes a few seconds to answer."""
+    return subprocess.Popen(dashboard_command(host, port, open_browser), env=dashboard_environment(store))
+
+
+def attend(dashboard: subprocess.Popen[bytes], host: str, port: int) -> None:
+    """Says where the dashboard is, and waits until it is stopped. Raises Fault when it cannot go on: the port is taken, ..."""
     click.echo(f"The dashboard: http://{host}:{port}  (stop with Ctrl-C)")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping us, however it is done, stops the dashboard too
     try:
-        code = subprocess.run(dashboard_command(host, port, open_browser), env=dashboard_environment(store), check=False).returncode
+        code = dashboard.wait()
     except KeyboardInterrupt:
+        dashboard.terminate()
+        dashboard.wait()
         return
     if code:
         raise Fault(f"the dashboard ended with code {code}; is port {port} taken? Try --port {port + 1}.")

@@ -45,13 +45,20 @@ def command(seed: int, sends: int, folder: Path, until: datetime | None, no_open
     plan = _make_up(folder, seed, sends, (until or datetime.now(UTC)).date())
     store = _take_in(plan)
     click.echo(f"\n{_size(plan)}, collected, read and counted in {time.monotonic() - started:.0f} s.\n")
-    _print_verdict(store, plan)
     if check:
+        _print_verdict(store, plan)
         _check(store, plan)
         return
-    from analyzer.cli.dash import run_dashboard
+    from analyzer.cli.dash import attend, start_dashboard
 
-    run_dashboard(store.path, host, port, open_browser=not no_open)
+    # it reads the store while the verdict is made up
+    dashboard = start_dashboard(store.path, host, port, open_browser=not no_open)
+    try:
+        _print_verdict(store, plan)
+    except BaseException:
+        dashboard.terminate()
+        raise
+    attend(dashboard, host, port)
 
 
 def _make_up(folder: Path, seed: int, sends: int, until: date) -> DemoPlan:

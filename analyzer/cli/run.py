@@ -56,12 +56,11 @@ def _work(config: Config, part: str) -> None:
 
 
 def _dashboard(config: Config) -> None:
-    from streamlit.web.cli import main
-
     from analyzer.cli.dash import dashboard_environment, dashboard_options
+    from dashboards.__main__ import main
 
     os.environ.update(dashboard_environment(config.store))
-    main(["run", *dashboard_options(config.dashboard.host, config.dashboard.port)], standalone_mode=False)
+    main(dashboard_options(config.dashboard.host, config.dashboard.port))
 
 
 def _say(part: str, sentence: str) -> None:
