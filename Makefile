@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint types imports format lock clean
+.PHONY: demo test lint format lock bench clean
 
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
@@ -19,6 +19,9 @@ lint: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: .venv/ready  ## what is fast, beside public tools in the same run
+	$(BIN)/python -m benchmarks.reading
 
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
