@@ -20,6 +20,19 @@ SAID = {
 }
 
 
+MENDS = {
+    "address": "whoever keeps the list",
+    "recipient": "the recipient's side",
+    "sender": "whoever runs your sending domains and SMTP",
+    "reputation": "whoever runs your sending IPs and domains",
+    "content": "whoever writes the mail",
+    "rate": "whoever schedules the sending",
+    "network": "whoever runs the mail servers",
+    "unknown": "not known",
+}
+"""Fault -> whose it is to mend."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """What a report says of one recipient."""

@@ -1,18 +1,20 @@
-"""Findings: what is wrong, how we know, since when, and the next step. Plain sentences for people."""
+"""Findings: what is wrong, how we know, since when, whose it is to mend, and the next step. Plain sentences for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 import pandas as pd
 
 from analyzer.classify.rules import load
+from analyzer.explain import MENDS
 from analyzer.metrics import METRICS, Numbers, Period, records
 
 LEAST_BLOCKED = 20  # failures that make an incident
+PAUSE = timedelta(hours=36)
+"""A block is over when mail is taken again so long after its last refusal; a longer pause between refusals makes two blocks."""
 
 Where = Mapping[str, Sequence[str]]
 
@@ -22,139 +24,142 @@ class Finding:
     """One thing that somebody should know."""
 
     level: str  # "act", "watch" or "know"
-    title: str  # a sentence
+    title: str  # a sentence without its full stop
     evidence: str  # the reply, the numbers
     next_step: str  # a sentence
+    who: str  # whose it is to mend
     count: int = 0  # messages
-    since: datetime | None = None
+    since: datetime | None = None  # of a block: its first refusal
+    until: datetime | None = None  # and its last, when it is over
     where: dict[str, list[str]] = field(default_factory=dict)  # filters that show just this
+    short: str = ""  # of a block: its few words within a longer sentence
 
 
 def percent(value: float | None) -> str:
     """A share as people read it; 'not known' when it is missing."""
     if value is None or pd.isna(value):
         return "not known"
+    if 0 < value < 0.0001:
+        return "<0.01%"
     return f"{value:.2%}" if value < 0.1 else f"{value:.1%}"
 
 
 def headline(numbers: Numbers, period: Period | None = None, where: Where | None = None) -> str:
     """The sentence that a marketer reads first."""
-    counts = {m: int(n) for m, n in zip(*_counted(numbers, period, where), strict=True)}
-    if not counts["bounce"]:
-        return (
-            "Nothing came back in this period."
-            if counts["sent"]
-            else "Nothing was sent or returned in this period, as far as the connected sources tell."
-        )
-    text = f"Of {counts['bounce']:,} failures {counts['hard']:,} are dead addresses"
-    blocks = incidents(numbers, period, where)
-    if blocks:
-        first = blocks[0]
-        text += (
-            f"; {first.count:,} are one block by {first.where['provider'][0]} since {first.since:%d %b %H:%M} UTC" if first.since else ""
-        )
-    elif counts["block"]:
-        text += f"; {counts['block']:,} are refusals of us, not of the address"
-    text += f"; {counts['soft']:,} are soft and {counts['undetermined']:,} do not say why."
-    if counts["hard"]:
-        text += f" Suppress the {counts['hard']:,}" + (f"; keep the {counts['block']:,} that were blocked." if counts["block"] else ".")
-    return text
+    return summary(numbers, findings(numbers, period, where), period, where)
 
 
-def _counted(numbers: Numbers, period: Period | None, where: Where | None) -> tuple[list[str], list[float]]:
-    names = ["sent", "bounce", "hard", "soft", "block", "undetermined"]
-    frame = numbers.measure(names, where=where, period=period)
-    return list(frame["metric"]), list(frame["numerator"])
+def summary(numbers: Numbers, found: Sequence[Finding], period: Period | None = None, where: Where | None = None) -> str:
+    """The headline over findings that are at hand already."""
+    frame = numbers.measure(["sent", "bounce", "hard", "block"], where=where, period=period).set_index("metric")["numerator"]
+    sent, bounced, hard, refused = (int(frame[name]) for name in ("sent", "bounce", "hard", "block"))
+    if not bounced:
+        return f"Nothing came back of {sent:,} sent." if sent else "Nothing was sent or returned, as far as the connected sources tell."
+    blocks = [f for f in found if f.since]
+    named = [b for b in blocks if not b.until][:2] or blocks[:1]
+    parts = [f"{hard:,} are dead addresses"] if hard else []
+    parts += [f"{b.count:,} {'were' if b.until else 'are'} one {b.short}" for b in named]
+    other_blocks = refused - sum(b.count for b in named)
+    parts += [f"{other_blocks:,} are {'other ' if named else ''}refusals of us"] if other_blocks else []
+    rest = bounced - hard - refused
+    parts += [f"{rest:,} are soft or do not say why"] if rest else []
+    text = f"Of {bounced:,} failures {_listed(parts)}."
+    others = bounced - hard
+    if not hard:
+        return f"{text} Keep the addresses."
+    return f"{text} Stop mailing the {hard:,}{f'; keep the other {others:,}' if others else ''}."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def findings(numbers: Numbers, period: Period | None = None, where: Where | None = None) -> list[Finding]:
-    """What is to be done, watched and known; the most pressing first."""
+    """What is to be done, watched and known; the most pressing first: blocks that last, then by the number of messages."""
     found = [*incidents(numbers, period, where), *_addresses(numbers, period, where), *_limits(numbers, period, where), *_sources(numbers)]
     order = {"act": 0, "watch": 1, "know": 2}
-    return sorted(found, key=lambda f: (order[f.level], -f.count))
+    return sorted(found, key=lambda f: (order[f.level], not f.since, -f.count))
 
 
 def incidents(numbers: Numbers, period: Period | None = None, where: Where | None = None) -> list[Finding]:
-    """Blocks: one provider, one reason, one sending address, many messages. Each with its beginning."""
-    rows = numbers.failures({**(where or {}), "severity": ["block"]}, period)
+    """Blocks: one provider, one reason, one sending address, many messages. Each with its beginning, and its end when mail was taken again."""
+    hours = numbers.refusals(where, period)
     found = []
-    for (provider, reason), group in rows.groupby(["provider", "reason"]):
-        if len(group) < LEAST_BLOCKED:
-            continue
-        provider, reason = str(provider), str(reason)
+    for (provider, reason), group in hours.groupby(["provider", "reason"]):
         narrow, label = _narrowest(group)
-        run = _run(group if not narrow else group[group[next(iter(narrow))] == next(iter(narrow.values()))[0]])
-        if len(run) < LEAST_BLOCKED:
-            continue
-        example = run.iloc[0]
-        place = {"provider": [str(provider)], "reason": [str(reason)], **narrow}
-        title = f"{provider} refuses us: {len(run):,} messages{label}, {reason.replace('-', ' ')}, since {run['failed_at'].iloc[0]:%d %b %H:%M} UTC"
-        found.append(
-            Finding("act", title, str(example["diagnostic"] or "no words were given")[:400], load().reasons[str(reason)].action, len(run),
-                    run["failed_at"].iloc[0].to_pydatetime(), place)
-        )  # fmt: skip
-    return sorted(found, key=lambda f: -f.count)
+        for column, value in narrow.items():
+            group = group[group[column] == value]
+        run = _run(group)
+        if run["count"].sum() >= LEAST_BLOCKED:
+            place = {**(where or {}), "provider": [str(provider)], **{k: [v] for k, v in narrow.items()}}
+            over = _taken_since(numbers, run["last"].max().to_pydatetime(), place)
+            found.append(_block(str(provider), str(reason), narrow, label, run, over))
+    return sorted(found, key=lambda f: (f.until is not None, -f.count))
 
 
-def _narrowest(group: pd.DataFrame) -> tuple[dict[str, list[str]], str]:
+def _taken_since(numbers: Numbers, last: datetime, place: Where) -> bool:
+    """Whether mail from the same place was accepted after the pause that ends a block. Silence alone proves nothing."""
+    span, after = numbers.span(), (last + PAUSE).date()
+    if span is None or span.end <= after:
+        return False
+    return bool(numbers.measure(["accepted"], where=place, period=Period(after, span.end))["numerator"].iloc[0] > 0)
+
+
+def _block(provider: str, reason: str, narrow: dict[str, str], label: str, run: pd.DataFrame, over: bool) -> Finding:
+    count, first, last = int(run["count"].sum()), run["first"].min().to_pydatetime(), run["last"].max().to_pydatetime()
+    known, said = load().reasons[reason], reason.replace("-", " ")
+    if over:
+        title = f"{provider} refused {count:,} messages{label}, {said}, from {first:%-d %b %H:%M} to {last:%-d %b %H:%M} UTC, and takes mail again"
+        when = f"({first:%-d %b} to {last:%-d %b}, over)"
+    else:
+        when = f"since {first:%-d %b %H:%M} UTC"
+        title = f"{provider} refuses us: {count:,} messages{label}, {said}, {when}"
+    words = str(run.sort_values("count")["example"].iloc[-1] or "no words were given")[:400]
+    place = {"provider": [provider], "reason": [reason], **{k: [v] for k, v in narrow.items()}}
+    short = f"{provider} block{' of ' + ' '.join(label.split()[1:]) if label else ''} {when}"
+    step = f"See that it stays so. {known.action}" if over else known.action
+    return Finding("watch" if over else "act", title, words, step, MENDS[known.fault], count, first, last if over else None, place, short)
+
+
+def _narrowest(group: pd.DataFrame) -> tuple[dict[str, str], str]:
     """The one sending IP or domain that bears nearly all of it, if one does."""
-    for name, words in (("sending_ip", "from IP"), ("sending_domain", "of the domain")):
-        known = group[group[name] != "(not known)"][name].value_counts()
-        if len(known) and known.iloc[0] >= 0.9 * len(group):
-            return {name: [str(known.index[0])]}, f" {words} {known.index[0]}"
+    for name, words in (("sending_ip", "from IP"), ("sending_domain", "from the domain")):
+        known = group[group[name] != "(not known)"].groupby(name)["count"].sum()
+        if len(known) and known.max() >= 0.9 * group["count"].sum():
+            return {name: str(known.idxmax())}, f" {words} {known.idxmax()}"
     return {}, ""
 
 
-def _run(group: pd.DataFrame) -> pd.DataFrame:
-    """The densest stretch: from where failures begin to come close after one another, so that a stray one before is not the beginning."""
-    ordered = group.sort_values("failed_at")
-    gaps = ordered["failed_at"].diff()
-    usual = gaps.median() * 50 if len(ordered) > 2 else gaps.max()
-    starts = (gaps > max(usual, pd.Timedelta(hours=36))).cumsum()
-    return ordered[starts == starts.value_counts().idxmax()]
+def _run(hours: pd.DataFrame) -> pd.DataFrame:
+    """The fullest stretch without a long pause, so that a stray refusal before is not the beginning."""
+    ordered = hours.sort_values("first")
+    pauses = ordered["first"] - ordered["last"].cummax().shift()
+    stretch = (pauses > PAUSE).cumsum()
+    return ordered[stretch == ordered.groupby(stretch)["count"].sum().idxmax()]
 
 
 def _addresses(numbers: Numbers, period: Period | None, where: Where | None) -> list[Finding]:
-    frame = numbers.breakdown(["severity", "reason"], where, period)
-    found = []
-    dead = int(frame.loc[frame["severity"] == "hard", "count"].sum())
-    full = int(frame.loc[frame["reason"] == "mailbox-full", "count"].sum())
-    unclear = int(frame.loc[frame["severity"] == "undetermined", "count"].sum())
-    if dead:
-        reasons = ", ".join(f"{r['reason'].replace('-', ' ')} {r['count']:,}" for r in records(frame[frame["severity"] == "hard"]))
-        found.append(
-            Finding(
-                "act",
-                f"{dead:,} messages went to dead addresses",
-                reasons,
-                "Stop mailing them, and look at how they came onto the list.",
-                dead,
-                where={"severity": ["hard"]},
-            )
-        )
-    if full:
-        found.append(
-            Finding(
-                "know",
-                f"{full:,} messages met full mailboxes",
-                "mailbox full",
-                "Keep the addresses; mail them less often if it lasts for weeks.",
-                full,
-                where={"reason": ["mailbox-full"]},
-            )
-        )
-    if unclear:
-        found.append(
-            Finding(
-                "know",
-                f"{unclear:,} failures do not say why",
-                "read the replies below Bounces",
-                "Keep the addresses and read the replies.",
-                unclear,
-                where={"severity": ["undetermined"]},
-            )
-        )
-    return found
+    frame = numbers.breakdown(["severity", "reason", "provider"], where, period)
+    dead, full, unclear = (
+        frame[rows] for rows in (frame["severity"] == "hard", frame["reason"] == "mailbox-full", frame["severity"] == "undetermined")
+    )
+    found = [
+        _group("act", "{} went to dead addresses", dead, "reason", "Stop mailing them, and look at how they came onto the list.",
+               "address", {"severity": ["hard"]}),
+        _group("know", "{} met a full mailbox", full, "provider", "Keep the addresses; mail them less often if it lasts for weeks.",
+               "recipient", {"reason": ["mailbox-full"]}),
+        _group("know", "{} came back without a reason", unclear, "provider", "Keep the addresses and read the replies.",
+               "unknown", {"severity": ["undetermined"]}),
+    ]  # fmt: skip
+    return [f for f in found if f.count]
+
+
+def _group(level: str, title: str, rows: pd.DataFrame, by: str, next_step: str, fault: str, where: dict[str, list[str]]) -> Finding:
+    count, parts = int(rows["count"].sum()), rows.groupby(by)["count"].sum().sort_values(ascending=False)
+    evidence = ", ".join(f"{str(name).replace('-', ' ') if by == 'reason' else name} {n:,}" for name, n in parts.head(8).items())
+    return Finding(
+        level, title.format(f"{count:,} message{'' if count == 1 else 's'}"), evidence, next_step, MENDS[fault], count, where=where
+    )
 
 
 def _limits(numbers: Numbers, period: Period | None, where: Where | None) -> list[Finding]:
@@ -164,11 +169,13 @@ def _limits(numbers: Numbers, period: Period | None, where: Where | None) -> lis
         if value is None or pd.isna(value) or metric.aim is None or value <= metric.aim:
             continue
         over = metric.never is not None and value > metric.never
+        complaint = metric.name == "complaint"
         found.append(Finding(
             "act" if over else "watch",
             f"{metric.title}: {percent(value)}, above the {percent(metric.never if over else metric.aim)} that providers {'never accept' if over else 'ask for'}",
-            f"{row['numerator']:,.0f} of {row['denominator']:,.0f}; 95 % interval {percent(row['low'])} to {percent(row['high'])}. {metric.caveat}",
-            "Mend the largest cause under Bounces first." if metric.name != "complaint" else "Mail people who read, and make unsubscribing easier than complaining.",
+            f"{row['numerator']:,.0f} of {row['denominator']:,.0f}; 95% interval {percent(row['low'])} to {percent(row['high'])}. {metric.caveat}",
+            "Mail people who read, and make unsubscribing easier than complaining." if complaint else "Mend the largest cause under Bounces first.",
+            MENDS["content" if complaint else "address"],
             int(row["numerator"]),
         ))  # fmt: skip
     return found
@@ -177,32 +184,7 @@ def _limits(numbers: Numbers, period: Period | None, where: Where | None) -> lis
 def _sources(numbers: Numbers) -> list[Finding]:
     return [
         Finding("watch", f"{row['unreadable']:,} entries of {row['source']} could not be read", "they are kept and counted",
-                f"Look at the source {row['source']}: a column or a file may have changed.", int(row["unreadable"]))
+                f"Look at the source {row['source']}: a column or a file may have changed.", "whoever runs Mailhealth", int(row["unreadable"]))
         for row in records(numbers.freshness())
         if row["unreadable"]
     ]  # fmt: skip
-
-
-def verdict(numbers: Numbers, period: Period | None = None) -> list[str]:
-    """Ten lines for a terminal."""
-    rows = {
-        str(r["metric"]): r
-        for r in records(
-            numbers.measure(["sent", "accepted", "hard", "soft", "block", "complaint", "open", "open_up_to", "click"], period=period)
-        )
-    }
-    lines = [headline(numbers, period)]
-    lines.append(f"Sent {rows['sent']['numerator']:,.0f}; accepted {_said(rows['accepted'])}.")
-    lines.append(f"Dead addresses {_said(rows['hard'])}; blocked {_said(rows['block'])}.")
-    lines.append(
-        f"Opened by people between {percent(rows['open']['value'])} and {percent(rows['open_up_to']['value'])}; clicked {percent(rows['click']['value'])}."
-    )
-    lines += [f"{'!' if f.level == 'act' else '-'} {f.title}. {f.next_step}" for f in findings(numbers, period)]
-    return lines[:10]
-
-
-def _said(row: Mapping[str, Any]) -> str:
-    value = row["value"]
-    if value is None or pd.isna(value):
-        return f"not known ({row['note']})"
-    return f"{percent(value)} ({percent(row['low'])} to {percent(row['high'])})"

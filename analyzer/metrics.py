@@ -54,7 +54,12 @@ class Period:
         return Period(self.start - timedelta(days=self.days), self.start)
 
     def __str__(self) -> str:
-        return f"{self.start.isoformat()} to {(self.end - timedelta(days=1)).isoformat()}"
+        """As people say it: 25 Oct to 23 Nov 2026."""
+        last = self.end - timedelta(days=1)
+        if last <= self.start:
+            return f"{self.start:%-d %b %Y}"
+        first = f"{self.start:%-d %b %Y}" if self.start.year != last.year else f"{self.start:%-d %b}"
+        return f"{first} to {last:%-d %b %Y}"
 
     @classmethod
     def parse(cls, text: str, today: date) -> Period:
@@ -244,6 +249,18 @@ class Numbers:
                 .execute()
             )
         return frame.sort_values("count", ascending=False, ignore_index=True).head(limit)
+
+    def refusals(self, where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None) -> pd.DataFrame:
+        """Refusals of us by the hour: columns provider, reason, sending_ip, sending_domain, hour, count, first, last, example; in order of time."""
+        rows = self._rows(where, period)
+        rows = rows.filter(rows.bounced == 1, rows.severity == "block").mutate(hour=rows.failed_at.truncate("h"))
+        with self._lock:
+            frame: pd.DataFrame = (
+                rows.group_by(["provider", "reason", "sending_ip", "sending_domain", "hour"])
+                .agg(count=rows.count(), first=rows.failed_at.min(), last=rows.failed_at.max(), example=rows.diagnostic.min())
+                .execute()
+            )
+        return frame.sort_values(["first", "provider", "reason"], ignore_index=True)
 
     def failures(self, where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None, limit: int = 20_000) -> pd.DataFrame:
         """Failed messages one by one: when, to which provider, why; at most `limit`, the latest first."""

@@ -6,25 +6,28 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards.data import numbers
+from dashboards import show
+from dashboards.data import numbers, sidebar
 
-VIEWS = Path(__file__).parent / "views"
-st.set_page_config(page_title="Mailhealth", page_icon=":material/monitor_heart:", layout="wide")
+HERE = Path(__file__).parent
+st.set_page_config(page_title="Mailhealth", page_icon=str(HERE / "icon.svg"), layout="wide")
+st.html(HERE / "style.css")
 page = st.navigation(
     [
-        st.Page(VIEWS / "overview.py", title="Overview", icon=":material/monitor_heart:", default=True),
-        st.Page(VIEWS / "bounces.py", title="Bounces", icon=":material/undo:"),
-        st.Page(VIEWS / "engagement.py", title="Engagement", icon=":material/ads_click:"),
-        st.Page(VIEWS / "test_sends.py", title="Test sends", icon=":material/send:"),
-        st.Page(VIEWS / "message.py", title="Message", icon=":material/mail:"),
+        st.Page(HERE / "views" / "overview.py", title="Overview", icon=":material/monitor_heart:", default=True),
+        st.Page(HERE / "views" / "bounces.py", title="Bounces", icon=":material/undo:"),
+        st.Page(HERE / "views" / "engagement.py", title="Engagement", icon=":material/ads_click:"),
+        st.Page(HERE / "views" / "test_sends.py", title="Test sends", icon=":material/send:"),
+        st.Page(HERE / "views" / "message.py", title="Message", icon=":material/mail:"),
     ]
 )
 try:
     notice = numbers().simulated
 except Exception as e:
     # the sentence of a StoreError is for whoever reads this page
-    st.error(str(e), icon=":material/error:")
+    st.error(show.plain(e), icon=":material/error:")
     st.stop()
 if notice:
-    st.warning(notice, icon=":material/science:")
+    show.simulated(notice)
+sidebar(filters=page.url_path not in {"test_sends", "message"})
 page.run()

@@ -1,105 +1,143 @@
-"""All charts, in one hand: the same colours for the same things, readable by the colour-blind, at home in light and dark."""
+"""All charts, in one hand: the same colours for the same things, apart for the colour-blind, at home in light and dark."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import altair as alt
 import pandas as pd
 
-SEVERITY = {"hard": "#c44e52", "block": "#8172b3", "soft": "#dd9a3c", "undetermined": "#8c98a8"}
+SEVERITY = {"hard": "#c2452d", "block": "#5a6fd0", "soft": "#e0a030", "undetermined": "#94a0ae"}
 """Severity -> colour, everywhere."""
 SAID = {"hard": "dead address", "block": "refused us", "soft": "soft", "undetermined": "not said why"}
-HUMAN, UNKNOWN, RAW = "#3b7dc4", "#9cc3ea", "#8c98a8"
+"""Severity -> its words."""
+HUMAN, RAW = "#3b7dc4", "#94a0ae"
+ROW = 30  # pixels a row
+_COLOURS = alt.Scale(domain=list(SAID.values()), range=list(SEVERITY.values()))
+_LONG = alt.Axis(labelLimit=230, domain=False, ticks=False, labelFlush=False)
+
+
+def _day(frame: pd.DataFrame) -> alt.X:
+    """Days as bands. They are names of UTC days, not moments, so that no reader's zone shifts them."""
+    days = pd.to_datetime(frame["day"])
+    whole = [str(d.date()) for d in pd.date_range(days.min(), days.max())] if len(frame) else []
+    every = max(1, len(whole) // 10)
+    axis = alt.Axis(
+        labelExpr="timeFormat(toDate(datum.value + 'T12:00'), '%-d %b')",
+        values=whole[::every],
+        labelAngle=0,
+        labelFlush=False,
+        labelBound=False,
+        grid=False,
+        ticks=False,
+    )
+    return alt.X("day:O", title=None, scale=alt.Scale(domain=whole), axis=axis)
+
+
+def _days(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(day=pd.to_datetime(frame["day"]).dt.strftime("%Y-%m-%d"))
 
 
 def failures_by_day(frame: pd.DataFrame) -> alt.Chart:
-    """Failures a day, stacked by severity. Needs day, metric, numerator."""
-    data = frame.assign(severity=frame["metric"].map(SAID), order=frame["metric"].map({s: n for n, s in enumerate(SEVERITY)}))
+    """Failures a day, stacked by severity. Needs day, metric, numerator, denominator."""
+    data = _days(frame).assign(severity=frame["metric"].map(SAID), order=frame["metric"].map({s: n for n, s in enumerate(SEVERITY)}))
     chart: alt.Chart = (
         alt.Chart(data)
         .mark_bar()
         .encode(
-            x=alt.X("day:T", title=None, axis=alt.Axis(format="%d %b", grid=False, tickCount=8, labelOverlap=True)),
-            y=alt.Y("numerator:Q", title="failed messages", axis=alt.Axis(tickCount=5)),
-            color=alt.Color(
-                "severity:N",
-                title=None,
-                scale=alt.Scale(domain=list(SAID.values()), range=list(SEVERITY.values())),
-                legend=alt.Legend(orient="top"),
-            ),
+            x=_day(frame),
+            y=alt.Y("numerator:Q", title="messages that failed", axis=alt.Axis(tickCount=5, domain=False)),
+            color=alt.Color("severity:N", title=None, scale=_COLOURS, legend=alt.Legend(orient="top", symbolType="circle")),
             order="order:Q",
-            tooltip=[alt.Tooltip("day:T", format="%a %d %b"), "severity:N", alt.Tooltip("numerator:Q", title="messages", format=",")],
+            tooltip=[alt.Tooltip("day:O", title="sent on"), alt.Tooltip("severity:N", title="failed as"),
+                     alt.Tooltip("numerator:Q", title="messages", format=","), alt.Tooltip("denominator:Q", title="of sent", format=",")],
         )
-        .properties(height=260)
-    )
+        .properties(height=240)
+    )  # fmt: skip
     return chart
 
 
+def _rate_tooltip(first: str, title: str) -> list[Any]:
+    return [
+        alt.Tooltip(first, title=title),
+        alt.Tooltip("value:Q", title="rate", format=".2%"),
+        alt.Tooltip("low:Q", title="95% from", format=".2%"),
+        alt.Tooltip("high:Q", title="to", format=".2%"),
+        alt.Tooltip("numerator:Q", title="count", format=","),
+        alt.Tooltip("denominator:Q", title="of", format=","),
+    ]
+
+
 def rate_by_day(frame: pd.DataFrame, title: str, colour: str = HUMAN) -> alt.LayerChart | alt.FacetChart:
-    """A rate a day with its 95 % interval as a band. Needs day, value, low, high, numerator, denominator."""
-    base = alt.Chart(frame.dropna(subset=["value"])).encode(
-        x=alt.X("day:T", title=None, axis=alt.Axis(format="%d %b", grid=False, tickCount=8, labelOverlap=True))
+    """A rate a day with its 95% interval as a band. Needs day, value, low, high, numerator, denominator."""
+    base = alt.Chart(_days(frame).dropna(subset=["value"])).encode(x=_day(frame))
+    whiskers = base.mark_rule(color=colour, opacity=0.45, strokeWidth=5).encode(
+        y=alt.Y("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5, domain=False)), y2="high:Q"
     )
-    tooltip = [alt.Tooltip("day:T", format="%a %d %b"), alt.Tooltip("value:Q", format=".2%"), alt.Tooltip("low:Q", format=".2%"), alt.Tooltip("high:Q", format=".2%"),
-               alt.Tooltip("numerator:Q", format=","), alt.Tooltip("denominator:Q", title="of", format=",")]  # fmt: skip
-    band = base.mark_area(opacity=0.2, color=colour).encode(
-        y=alt.Y("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5), scale=alt.Scale(zero=False)), y2="high:Q"
-    )
-    line = base.mark_line(color=colour, point=alt.OverlayMarkDef(size=24, color=colour)).encode(
-        y=alt.Y("value:Q", scale=alt.Scale(zero=False)), tooltip=tooltip
-    )
-    return alt.layer(band, line).properties(height=240)
+    points = base.mark_point(color=colour, filled=True, size=45, opacity=1).encode(y="value:Q", tooltip=_rate_tooltip("day:O", "sent on"))
+    return alt.layer(whiskers, points).properties(height=220)
 
 
-def heat(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Failures by reason and mailbox provider, counts in the cells. Needs reason, provider, severity, count."""
-    data = frame.assign(said=frame["severity"].map(SAID), reason=frame["reason"].str.replace("-", " "))
-    order = data.groupby("reason")["count"].sum().sort_values(ascending=False).index.tolist()
+def heat(frame: pd.DataFrame, dark: bool) -> alt.LayerChart | alt.FacetChart:
+    """Failures by reason and mailbox provider, counts in the cells; the selection `cell` names the one that was clicked.
+
+    Needs reason, provider, severity, count.
+    """
+    data = frame.assign(said=frame["severity"].map(SAID), words=frame["reason"].str.replace("-", " "))
+    order = data.groupby("words")["count"].sum().sort_values(ascending=False).index.tolist()
     columns = data.groupby("provider")["count"].sum().sort_values(ascending=False).index.tolist()[:12]
     data = data[data["provider"].isin(columns)]
+    strong = data["count"].max() ** 0.5 if len(data) else 1
+    cell = alt.selection_point(name="cell", fields=["reason", "provider"], on="click", clear="dblclick")
     base = alt.Chart(data).encode(
-        x=alt.X("provider:N", sort=columns, title=None, axis=alt.Axis(labelAngle=-35, orient="top", domain=False, ticks=False)),
-        y=alt.Y("reason:N", sort=order, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200)),
+        x=alt.X("provider:N", sort=columns, title=None, scale=alt.Scale(paddingInner=0.05),
+                axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False, labelLimit=90, labelFlush=False)),
+        y=alt.Y("words:N", sort=order, title=None, scale=alt.Scale(paddingInner=0.08), axis=_LONG),
+    )  # fmt: skip
+    cells = (
+        base.mark_rect(cornerRadius=4, cursor="pointer")
+        .encode(
+            color=alt.Color("said:N", title=None, scale=_COLOURS, legend=alt.Legend(orient="bottom", symbolType="circle")),
+            opacity=alt.Opacity("count:Q", scale=alt.Scale(type="sqrt", range=[0.16, 1.0]), legend=None),
+            tooltip=[alt.Tooltip("words:N", title="reason"), alt.Tooltip("provider:N", title="at"), alt.Tooltip("said:N", title="severity"),
+                     alt.Tooltip("count:Q", title="messages", format=",")],
+        )
+        .add_params(cell)
+    )  # fmt: skip
+    ink = "#e6e9ee" if dark else "#1c2430"
+    text = base.mark_text(fontSize=12, cursor="pointer", color=ink).encode(
+        text=alt.Text("count:Q", format=","),
+        color=alt.condition(f"sqrt(datum.count) > {0.5 * strong}", alt.value("#ffffff"), alt.value(ink)),
     )
-    cells = base.mark_rect(cornerRadius=4).encode(
-        color=alt.Color(
-            "said:N",
-            title=None,
-            scale=alt.Scale(domain=list(SAID.values()), range=list(SEVERITY.values())),
-            legend=alt.Legend(orient="bottom"),
-        ),
-        opacity=alt.Opacity("count:Q", scale=alt.Scale(type="log", range=[0.18, 1.0]), legend=None),
-        tooltip=["reason:N", "provider:N", "said:N", alt.Tooltip("count:Q", format=",")],
-    )
-    text = base.mark_text(fontSize=12).encode(text=alt.Text("count:Q", format=","))
-    return alt.layer(cells, text).properties(height=alt.Step(30))
+    return alt.layer(cells, text).properties(height=alt.Step(ROW))
 
 
 def open_interval(frame: pd.DataFrame, by: str) -> alt.LayerChart | alt.FacetChart:
-    """Opens as what they surely and at most are, the raw rate beside. Needs `by`, people, up_to, raw."""
+    """Opens as what they surely and at most are, the raw rate beside. Needs `by`, people, up_to, raw, n."""
     order = frame.sort_values("people", ascending=False)[by].tolist()
-    base = alt.Chart(frame).encode(y=alt.Y(f"{by}:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)))
+    base = alt.Chart(frame).encode(y=alt.Y(f"{by}:N", sort=order, title=None, axis=_LONG))
     tooltip = [
-        f"{by}:N",
+        alt.Tooltip(f"{by}:N", title=" "),
         alt.Tooltip("people:Q", title="surely people", format=".1%"),
         alt.Tooltip("up_to:Q", title="at most", format=".1%"),
-        alt.Tooltip("raw:Q", title="raw", format=".1%"),
+        alt.Tooltip("raw:Q", title="raw, machines in it", format=".1%"),
+        alt.Tooltip("n:Q", title="of accepted", format=","),
     ]
     bar = base.mark_bar(height=12, color=HUMAN, cornerRadius=3).encode(
-        x=alt.X("people:Q", title="of accepted messages", axis=alt.Axis(format="%", tickCount=6)), x2="up_to:Q", tooltip=tooltip
+        x=alt.X("people:Q", title="share of accepted messages", axis=alt.Axis(format="%", tickCount=6)), x2="up_to:Q", tooltip=tooltip
     )
     tick = base.mark_tick(color=RAW, thickness=3, size=16).encode(x="raw:Q", tooltip=tooltip)
-    return alt.layer(bar, tick).properties(height=alt.Step(34))
+    return alt.layer(bar, tick).properties(height=alt.Step(ROW))
 
 
 def rates(frame: pd.DataFrame, by: str, title: str, colour: str = HUMAN) -> alt.LayerChart | alt.FacetChart:
-    """A rate for each of several things, with its 95 % interval. Needs `by`, value, low, high, numerator, denominator."""
+    """A rate for each of several things, with its 95% interval. Needs `by`, value, low, high, numerator, denominator."""
     data = frame.dropna(subset=["value"])
     order = data.sort_values("value", ascending=False)[by].tolist()
-    base = alt.Chart(data).encode(y=alt.Y(f"{by}:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)))
-    tooltip = [f"{by}:N", alt.Tooltip("value:Q", format=".2%"), alt.Tooltip("low:Q", format=".2%"), alt.Tooltip("high:Q", format=".2%"),
-               alt.Tooltip("numerator:Q", format=","), alt.Tooltip("denominator:Q", title="of", format=",")]  # fmt: skip
-    whisker = base.mark_rule(color=colour, strokeWidth=2).encode(
+    base = alt.Chart(data).encode(y=alt.Y(f"{by}:N", sort=order, title=None, axis=_LONG))
+    tooltip = _rate_tooltip(f"{by}:N", " ")
+    whisker = base.mark_rule(color=colour, strokeWidth=5, opacity=0.45).encode(
         x=alt.X("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5)), x2="high:Q", tooltip=tooltip
     )
     point = base.mark_point(color=colour, filled=True, size=70, opacity=1).encode(x="value:Q", tooltip=tooltip)
-    return alt.layer(whisker, point).properties(height=alt.Step(30))
+    return alt.layer(whisker, point).properties(height=alt.Step(ROW))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from analyzer.health import Finding, findings, summary
 from analyzer.metrics import Numbers, Period, records
 
 STORE = "MAILHEALTH_STORE"
@@ -21,7 +23,11 @@ FILTERS = {
     "sending_domain": "Sending domain",
     "smtp_provider": "SMTP provider",
 }
-PERIODS = {"7": "Last 7 days", "14": "Last 14 days", "30": "Last 30 days", "all": "Everything"}
+"""Dimension -> what it is called. Each is a parameter of the URL."""
+PERIODS = {"7 days": 7, "14 days": 14, "30 days": 30, "90 days": 90, "everything": None, "chosen days": None}
+"""What the URL says -> days back from the last one that has any mail."""
+USUAL = "14 days"  # two weeks: the last one, and the same weekdays before
+MOST_CHOICES = 500
 REFRESH_SECONDS = 15
 
 
@@ -32,6 +38,13 @@ class View:
     numbers: Numbers
     period: Period | None
     where: dict[str, list[str]]
+
+    def before(self) -> View | None:
+        """The same of the period just before; None where the store does not reach back so far."""
+        whole = span()
+        if self.period is None or whole is None or self.period.before().start < whole.start:
+            return None
+        return replace(self, period=self.period.before())
 
 
 @st.cache_resource(show_spinner="Reading the store …")
@@ -53,77 +66,109 @@ def refresh() -> None:
 
 def numbers() -> Numbers:
     """The numbers of the store that MAILHEALTH_STORE names."""
-    path = os.environ.get(STORE, "mailhealth-data")
+    path = _path()
     found = _numbers(path)
     _refreshed(path)
     return found
 
 
-@st.cache_data(ttl=60, max_entries=300, show_spinner=False)
-def _cached(
-    path: str, version: int, what: str, args: tuple[Any, ...], where: tuple[tuple[str, tuple[str, ...]], ...], period: Period | None
-) -> Any:
-    found: Any = getattr(_numbers(path), what)(*[list(a) if isinstance(a, tuple) else a for a in args], where=dict(where), period=period)
+Filters = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+@st.cache_data(ttl=600, max_entries=300, show_spinner=False)
+def _measured(path: str, version: int, what: str, args: tuple[Any, ...], where: Filters, period: Period | None) -> pd.DataFrame:
+    lists = [list(a) if isinstance(a, tuple) else a for a in args]
+    found: pd.DataFrame = getattr(_numbers(path), what)(*lists, where=dict(where), period=period)
     return found
+
+
+@st.cache_data(ttl=600, max_entries=100, show_spinner=False)
+def _judged(path: str, version: int, where: Filters, period: Period | None) -> tuple[str, list[Finding]]:
+    found = findings(_numbers(path), period, dict(where))
+    return summary(_numbers(path), found, period, dict(where)), found
+
+
+@st.cache_data(ttl=600, max_entries=50, show_spinner=False)
+def _known(path: str, version: int) -> tuple[Period | None, pd.DataFrame, dict[str, list[str]]]:
+    found = _numbers(path)
+    return found.span(), found.freshness(), {name: found.values(name)[:MOST_CHOICES] for name in FILTERS}
+
+
+def _path() -> str:
+    return os.environ.get(STORE, "mailhealth-data")
 
 
 def ask(view: View, what: str, *args: Any, **where: list[str]) -> pd.DataFrame:
     """A frame of Numbers, by the view's filters and period, remembered for as long as the lake stays as it is."""
-    filters = {**view.where, **where}
-    key = tuple(sorted((k, tuple(v)) for k, v in filters.items() if v))
-    path = os.environ.get(STORE, "mailhealth-data")
-    frame: pd.DataFrame = _cached(
-        path, view.numbers.version, what, tuple(tuple(a) if isinstance(a, list) else a for a in args), key, view.period
-    )
-    return frame
+    key = _key({**view.where, **where})
+    return _measured(_path(), view.numbers.version, what, tuple(tuple(a) if isinstance(a, list) else a for a in args), key, view.period)
 
 
-def sidebar() -> View:
-    """The period and the filters, which stand in the URL, so that a view can be sent to somebody."""
-    found = numbers()
-    span = found.span()
+def judge(view: View) -> tuple[str, list[Finding]]:
+    """The headline and the findings, remembered likewise."""
+    return _judged(_path(), view.numbers.version, _key(view.where), view.period)
+
+
+def span() -> Period | None:
+    """From the first to the last day that the store knows of."""
+    return _known(_path(), numbers().version)[0]
+
+
+def _key(where: Mapping[str, Sequence[str]]) -> Filters:
+    return tuple(sorted((name, tuple(values)) for name, values in where.items() if values))
+
+
+def current() -> View:
+    """What the URL asks for: the period and the filters, as `sidebar` shows them."""
+    where = {name: list(chosen) for name in FILTERS if (chosen := st.session_state.get(name))}
+    return View(numbers(), _period(span()), where)
+
+
+def _period(whole: Period | None) -> Period | None:
+    chosen = st.session_state.get("period", USUAL)
+    if whole is None:
+        return None
+    if days := PERIODS.get(chosen):
+        return Period(whole.end - timedelta(days=days), whole.end)
+    between: tuple[date, ...] = tuple(st.session_state.get("days") or ()) if chosen == "chosen days" else ()
+    return Period(between[0], between[1] + timedelta(days=1)) if len(between) == 2 else whole
+
+
+def sidebar(filters: bool = True) -> None:
+    """The period and the filters, which stand in the URL, so that a view can be sent to somebody; and what has arrived from where."""
+    whole, sources, options = _known(_path(), numbers().version)
     with st.sidebar:
-        period = _period(span)
-        where = {name: chosen for name, title in FILTERS.items() if (chosen := _choice(found, name, title))}
-        if where and st.button("Clear filters", width="stretch"):
-            for name in FILTERS:
-                st.query_params.pop(name, None)
-                st.session_state.pop(f"filter-{name}", None)
-            st.rerun()
-        _sources(found)
-    return View(found, period, where)
+        if filters and whole:
+            _choices(whole, options)
+        _sources(sources)
 
 
-def _period(span: Period | None) -> Period | None:
-    wanted = st.query_params.get("period", "all")
-    keys = list(PERIODS)
-    chosen = st.selectbox("Period", keys, index=keys.index(wanted) if wanted in keys else keys.index("all"), format_func=PERIODS.__getitem__,
-                          help="Days of the send, UTC. What became of a message counts on the day it was sent.")  # fmt: skip
-    st.query_params["period"] = chosen
-    if span is None or chosen == "all":
-        return span
-    last: date = span.end
-    return Period(last - timedelta(days=int(chosen)), last)
+def _choices(whole: Period, options: Mapping[str, list[str]]) -> None:
+    # bound widgets: Streamlit keeps them and the URL the same, on every page
+    chosen = st.selectbox("Sent in the last", list(PERIODS), index=list(PERIODS).index(USUAL), key="period", bind="query-params",
+                          help="Days of the send, UTC, back from the last day that has any. What became of a message counts on the day it was sent.")  # fmt: skip
+    if chosen == "chosen days":
+        last = whole.end - timedelta(days=1)
+        first = max(whole.start, last - timedelta(days=6))
+        st.date_input("From and to", (first, last), whole.start, last, key="days", bind="query-params")
+    for name, title in FILTERS.items():
+        if len(options[name]) > 1:
+            st.multiselect(title, options[name], key=name, placeholder="all", bind="query-params")
+    if any(st.session_state.get(name) for name in FILTERS):
+        st.button("Clear the filters", width="stretch", on_click=_clear)
 
 
-def _choice(found: Numbers, name: str, title: str) -> list[str]:
-    options = found.values(name)[:200]
-    if len(options) < 2:
-        return []
-    asked = [v for v in st.query_params.get_all(name) if v in options]
-    chosen = st.multiselect(title, options, default=asked, key=f"filter-{name}", placeholder="all")
-    if chosen:
-        st.query_params[name] = chosen
-    else:
-        st.query_params.pop(name, None)
-    return chosen
+def _clear() -> None:
+    for name in FILTERS:
+        st.session_state[name] = []
 
 
-def _sources(found: Numbers) -> None:
-    frame = found.freshness()
-    with st.expander(f"Sources ({len(frame)})"):
-        if frame.empty:
+def _sources(sources: pd.DataFrame) -> None:
+    with st.expander(f"Sources ({len(sources)})"):
+        if sources.empty:
             st.caption("Nothing has arrived yet.")
-        for row in records(frame):
-            unread = f", {row['unreadable']} unreadable" if row["unreadable"] else ""
-            st.text(f"{row['source']}: {row['events']:,} events{unread}, last {row['last']:%d %b %H:%M} UTC")
+        lines = []
+        for row in records(sources):
+            unread = f", {row['unreadable']:,} unreadable" if row["unreadable"] else ""
+            lines.append(f"{row['source']}: {row['events']:,} events{unread}, last {row['last']:%-d %b %H:%M} UTC")
+        st.text("\n".join(lines))

@@ -12,14 +12,6 @@ import click
 
 from analyzer.cli import Fault, settings
 
-THEME = {
-    "theme.light.primaryColor": "#2563a8", "theme.light.secondaryBackgroundColor": "#f4f6f8", "theme.light.textColor": "#1c2430",
-    "theme.dark.primaryColor": "#6aa5e0", "theme.dark.backgroundColor": "#10151c", "theme.dark.secondaryBackgroundColor": "#1a212b", "theme.dark.textColor": "#e6e9ee",
-}  # fmt: skip
-QUIET = {
-    "browser.gatherUsageStats": "false", "server.fileWatcherType": "none", "client.toolbarMode": "minimal", "client.showErrorDetails": "none",
-}  # fmt: skip
-
 
 @click.command("dash")
 @click.option("--store", type=click.Path(path_type=Path), help="A store other than the configured one.")
@@ -41,7 +33,7 @@ def dashboard_options(host: str, port: int, open_browser: bool = False) -> list[
     import dashboards
 
     app = Path(dashboards.__file__).parent / "app.py"
-    options = {**THEME, **QUIET, "server.address": host, "server.port": str(port), "server.headless": "false" if open_browser else "true"}
+    options = {"server.address": host, "server.port": str(port), "server.headless": "false" if open_browser else "true"}
     return [str(app), *(f"--{k}={v}" for k, v in options.items())]
 
 

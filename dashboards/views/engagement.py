@@ -4,51 +4,50 @@ import streamlit as st
 
 from analyzer.metrics import METRICS
 from dashboards import charts, show
-from dashboards.data import ask, sidebar
+from dashboards.data import FILTERS, ask, current
 
-view = sidebar()
+RATES = ["open", "open_up_to", "click", "unsubscribe", "conversion"]
+MOST = 12
+
+view = current()
 st.title("Engagement")
-st.caption(
-    "Opens lie between what people surely opened and what they may have opened; machines are left out. The raw rate is what other tools call the open rate."
-)
-show.cards(view, ["open", "open_up_to", "click", "unsubscribe", "conversion"])
+if view.period is None:
+    show.missing("Nothing has arrived in the store yet.", "Run `mailhealth collect`, or look around with `mailhealth demo`.")
+    st.stop()
+now = ask(view, "measure", ["open", "open_up_to", "open_raw", "open_machine"]).set_index("metric")
+if now["value"].isna().all():
+    show.missing("Opens and clicks are not known:", f"{now['note'].iloc[0]}.")
+    st.stop()
+show.lead(show.opens(now))
+show.when(view)
+show.cards(view, RATES)
+
 by = st.segmented_control(
-    "By",
-    ["mail_type", "campaign", "provider"],
-    default="mail_type",
-    format_func=lambda d: d.replace("_", " ").capitalize(),
-    label_visibility="collapsed",
+    "By", list(FILTERS), default="mail_type", format_func=FILTERS.__getitem__, label_visibility="collapsed", key="by", bind="query-params"
 )
 by = by or "mail_type"
-opens = ask(view, "measure", ["open", "open_up_to", "open_raw"], [by])
-if opens["value"].notna().sum() == 0:
-    show.missing(
-        "Opens and clicks are not known:", str(opens["note"].dropna().iloc[0]) if opens["note"].notna().any() else "connect a log of them."
-    )
-    st.stop()
+frame = ask(view, "measure", ["open", "open_up_to", "open_raw", "click", "unsubscribe", "conversion"], [by])
+frame = frame[frame[by].isin(frame[frame["metric"] == "open"].nlargest(MOST, "denominator")[by])]
 wide = (
-    opens.pivot(index=by, columns="metric", values="value")
+    frame.pivot(index=by, columns="metric", values="value")
     .reset_index()
     .rename(columns={"open": "people", "open_up_to": "up_to", "open_raw": "raw"})
 )
-big = opens[opens["metric"] == "open"].nlargest(12, "denominator")[by]
+wide = wide.merge(frame[frame["metric"] == "open"][[by, "denominator"]].rename(columns={"denominator": "n"}), on=by)
 left, right = st.columns(2)
 with left:
-    st.subheader("Opened by people")
-    st.altair_chart(charts.open_interval(wide[wide[by].isin(big)], by), width="stretch")
+    st.header("Opened by people")
+    st.altair_chart(charts.open_interval(wide.dropna(subset=["people"]), by), width="stretch")
     st.caption("The bar runs from surely people to at most people; the grey mark is the raw rate, machines in it.")
-with right:
-    st.subheader("Clicked")
-    clicks = ask(view, "measure", ["click"], [by])
-    st.altair_chart(charts.rates(clicks[clicks[by].isin(big)], by, "clicked, with 95 % interval"), width="stretch")
-st.subheader("Clicked, by day of sending")
-st.altair_chart(charts.rate_by_day(ask(view, "measure", ["click"], ["day"]), "clicked"), width="stretch")
-left, right = st.columns(2)
-for column, name in ((left, "unsubscribe"), (right, "conversion")):
-    with column:
-        st.subheader(METRICS[name].title)
-        frame = ask(view, "measure", [name], [by])
-        st.altair_chart(charts.rates(frame[frame[by].isin(big)], by, f"{METRICS[name].title.lower()}, with 95 % interval"), width="stretch")
-with st.expander("Definitions"):
-    for name in ("open", "open_up_to", "open_raw", "open_machine", "click", "unsubscribe", "conversion"):
-        st.markdown(f"**{METRICS[name].title}**: {METRICS[name].sentence} {METRICS[name].caveat} Divided by: {METRICS[name].denominator}.")
+for n, name in enumerate(("click", "unsubscribe", "conversion")):
+    if n == 1:
+        left, right = st.columns(2)
+    with right if n != 1 else left:
+        st.header(METRICS[name].title)
+        st.altair_chart(
+            charts.rates(frame[frame["metric"] == name], by, "share of accepted messages, with its 95% interval"), width="stretch"
+        )
+
+st.header("Clicked, by day of sending")
+st.altair_chart(charts.rate_by_day(ask(view, "measure", ["click"], ["day"]), "share of accepted messages"), width="stretch")
+show.definitions(["open", "open_up_to", "open_raw", "open_machine", "click", "unsubscribe", "conversion"])

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from dashboards import show
-from dashboards.data import sidebar
+from dashboards.data import current
 
-view = sidebar()
+view = current()
 st.title("Test sends")
 frame = view.numbers.test_sends()
 if frame.empty:
