@@ -79,7 +79,7 @@ def to_mail(numbers: Numbers, period: Period, sender: str, recipients: list[str]
     """The report as a message: HTML, with Markdown for those who read text, of the same figures. Raises ValueError for addresses that are none."""
     message = EmailMessage()
     content = gather(numbers, period)
-    first = " ".join(content["headline"].partition(";")[0].rstrip(".").split())
+    first = " ".join((content["findings"][0]["title"] if content["findings"] else content["headline"].rstrip(".")).split())
     message["Subject"] = f"{'[simulated] ' if numbers.simulated else ''}Mail health, {period}: {first}"
     message["From"], message["To"] = sender, ", ".join(recipients)
     message["Date"] = datetime.now(UTC)

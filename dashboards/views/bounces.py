@@ -50,7 +50,7 @@ def replies(view: View, where: dict[str, list[str]]) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
-        height=min(390, 38 + 35 * len(table)),
+        height=min(390, 37 + 35 * len(table)),
         column_config={
             "count": st.column_config.NumberColumn("Messages", format="localized", width=80),
             "provider": st.column_config.TextColumn("At", width=105),

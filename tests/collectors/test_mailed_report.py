@@ -109,7 +109,7 @@ def test_it_arrives_whole_with_the_figures_of_the_json_form(tmp_path: Path, post
     assert {m["metric"]: m["numerator"] for m in content["metrics"]}.items() >= {"sent": 40, "hard": 6, "accepted": 33}.items()
 
     message = arrived(mailbox)
-    assert message["Subject"] == f"Mail health, {content['period']}: Of 6 failures 6 are dead addresses"
+    assert message["Subject"] == f"Mail health, {content['period']}: {content['findings'][0]['title']}"
     text, page = message.get_body(("plain",)), message.get_body(("html",))
     assert [part.get_content_type() for part in message.walk()] == ["multipart/alternative", "text/plain", "text/html"]
     assert text is not None

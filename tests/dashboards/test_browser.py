@@ -35,14 +35,13 @@ def test_a_finding_leads_to_its_replies_and_to_the_report_as_it_came(visit: Visi
     assert "severity=dead+address" in page.url
     assert "period=30+days" in page.url
     choose_first_row(page)
-    page.get_by_text("The report as it came").click()
+    page.get_by_text("The report as it came", exact=True).click()
     page.locator('[data-testid="stCode"]', has_text="Subject: ").wait_for()
 
 
 def choose_first_row(page: Any) -> None:
-    box = page.locator('[data-testid="stDataFrame"] canvas').first.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 52)
-    page.get_by_text("The report as it came").wait_for()
+    page.locator('[data-testid="stDataFrame"] canvas').first.click(position={"x": 16, "y": 52})
+    page.get_by_text("The report as it came", exact=True).wait_for()
     drawn(page)
 
 
