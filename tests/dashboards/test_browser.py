@@ -40,7 +40,9 @@ def test_a_finding_leads_to_its_replies_and_to_the_report_as_it_came(visit: Visi
 
 
 def choose_first_row(page: Any) -> None:
-    page.locator('[data-testid="stDataFrame"] canvas').first.click(position={"x": 16, "y": 52})
+    page.locator('[data-testid="stDataFrame"] canvas').first.click(
+        position={"x": 16, "y": 52}, force=True
+    )  # the grid lies under its scroller
     page.get_by_text("The report as it came", exact=True).wait_for()
     drawn(page)
 
