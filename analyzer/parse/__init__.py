@@ -90,6 +90,7 @@ def _complete(outcome: Outcome, text: str, about: Original, mailed: list[str], a
         whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
         if whole:
             outcome = replace(outcome, recipient=whole, final=recipient)
-    if outcome.diagnostic and outcome.reply_code and outcome.stage and len(outcome.diagnostic) > 40:
-        return outcome
+    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40:
+        # the receiver's words are there in full: the text can only add at which step they were said
+        return outcome if outcome.stage else replace(outcome, stage=prose.step(outcome, text, alone))
     return prose.describe(outcome, text, alone)

@@ -93,6 +93,7 @@ class Message:
     data: bytes
     parts: list[Part]
     truncated: list[str]
+    returned: dict[str, list[bytes]] | None = None  # headers of the message that it returns, once they were asked for
 
     @property
     def top(self) -> Part:

@@ -23,6 +23,12 @@ _TYPE = ("x-mailhealth-type", "x-mail-type")
 
 def returned_headers(message: Message) -> dict[str, list[bytes]]:
     """The headers of the returned message; empty when it was not returned."""
+    if message.returned is None:
+        message.returned = _returned(message)
+    return message.returned
+
+
+def _returned(message: Message) -> dict[str, list[bytes]]:
     for part in message.parts[1:]:
         if part.inside and part.headers.keys() & {"from", "to", "subject", "message-id", "received"}:
             return part.headers

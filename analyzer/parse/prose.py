@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from itertools import islice
 
-from analyzer.model import Kind, Outcome, Report
+from analyzer.model import Kind, Outcome, Report, Stage
 from analyzer.parse import address, dsn, session
 from analyzer.parse.autoreply import is_challenge
 from analyzer.parse.dsn import stage
@@ -193,6 +193,12 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
         remote_mta=outcome.remote_mta or host or _host(near),
         stage=outcome.stage or (heard.stage if heard else stage(near)),
     )
+
+
+def step(outcome: Outcome, text: str, alone: bool) -> Stage | None:
+    """The step of the dialogue at which a text says that a recipient was refused."""
+    heard = _heard(text, outcome, alone)
+    return heard.stage if heard else stage(_near(text, outcome.recipient or "", outcome.final or "", alone))
 
 
 def _near(text: str, recipient: str, final: str, alone: bool) -> str:
