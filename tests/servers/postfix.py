@@ -1,7 +1,8 @@
 """A private Postfix: the SMTP provider that sends our mail, the mail exchanger of the seeds, and a real writer of bounces.
 
 It asks for TLS and a password of Dovecot's before it relays. Mail to `seeds.example` lands in Dovecot's mailboxes, mail to
-`bounces.example` goes to `Postfix.sink`, and all other mail to `Postfix.remote`, where a test says who answers what.
+`bounces.example` goes to `Postfix.sink`, for `closed.example` nobody listens, and all other mail goes to `Postfix.remote`, where a test says
+who answers what. What takes days elsewhere takes seconds here.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ virtual_minimum_uid = {uid}
 smtp_dns_support_level = disabled
 smtp_host_lookup = native
 default_transport = smtp:[127.0.0.1]:{remote}
-transport_maps = inline:{{ {{ bounces.example = smtp:[127.0.0.1]:{sink} }} }}
+transport_maps = inline:{{ {{ bounces.example = smtp:[127.0.0.1]:{sink} }}, {{ closed.example = smtp:[127.0.0.1]:1 }} }}
 # days made short
 maximal_queue_lifetime = {lifetime}s
 delay_warning_time = {warning}s
