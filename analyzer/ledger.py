@@ -109,7 +109,7 @@ def _flags(rows: ir.Table) -> ir.Table:
     )
     heard = rows.provider.isin(sorted(complaining_providers()))
     template = rows.diagnostic
-    for pattern, name in ((r"<?[^\s<>@:;,\"()]+@[A-Za-z0-9.-]+>?", "<address>"), (r"\[?\d{1,3}(?:\.\d{1,3}){3}\]?", "<ip>"),
+    for pattern, name in ((r"\b([245]\d\d)-", r"\1 "), (r"<?[^\s<>@:;,\"()]+@[A-Za-z0-9.-]+>?", "<address>"), (r"\[?\d{1,3}(?:\.\d{1,3}){3}\]?", "<ip>"),
                           (r"https?://\S+", "<link>"), (r"[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]{8,}", "<id>")):  # fmt: skip
         template = template.re_replace(pattern, name)
     return rows.mutate(complaints_heard=ibis.coalesce(heard, False).cast("int32") * rows.accepted, template=template.substr(0, 300),

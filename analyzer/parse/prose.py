@@ -70,6 +70,7 @@ _GAVE_UP = re.compile(
 _ECHO = re.compile(
     r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.I | re.M
 )  # of the returned message's own title
+_HEADING_ONLY = re.compile(r"(?:following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I)
 _SAID = re.compile(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
     re.I,
@@ -181,6 +182,7 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
     heard = _heard(text, outcome, alone)
     words, host = (heard.words, heard.host) if heard else (_receivers(near), None)
     near = heard.words if heard and heard.recipient else near
+    words = words or _paragraph_about(near, outcome)
     code, status = address.reply(words or near)
     if status is None:
         status = address.reply(near)[1] if alone else None
@@ -227,6 +229,20 @@ def _heard(text: str, outcome: Outcome, alone: bool) -> session.Said | None:
     found = session.said(text)
     named = next((s for s in found if s.recipient and s.recipient.lower() in names), None)
     return named or next((s for s in found if alone and s.recipient is None), None)
+
+
+def _paragraph_about(near: str, outcome: Outcome) -> str | None:
+    """What the reporter itself says of a recipient: in the paragraph that names him, else in the one after it."""
+    paragraphs = near.split("\n\n")[:50]
+    name = (outcome.final or outcome.recipient or "\0").lower()
+    for n, paragraph in enumerate(paragraphs):
+        if name in paragraph.lower():
+            for text in (re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", paragraph, flags=re.I), *paragraphs[n + 1 : n + 2]):
+                words = " ".join(text.split()).strip(" :;.-*<>")
+                if len(words) > 10 and not _HEADING_ONLY.search(words):
+                    return words[:2000]
+            return None
+    return None
 
 
 def _host(near: str) -> str | None:
