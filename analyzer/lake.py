@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -53,8 +54,10 @@ WRITTEN = {
     ),
     "events": WriterProperties(compression="ZSTD"),
 }
-CHECKPOINT_EVERY = 100  # commits; a reader opens the last checkpoint and the log after it
-LOG_DAYS = 3
+CHECKPOINT_EVERY = 50  # commits; a reader opens the last checkpoint and the log after it
+LOG_HOURS = 6  # the log before the last checkpoint is read by nobody
+SMALL_FILES = 64  # more than one a day, before they are joined
+FILE_BYTES = 64 * 1024 * 1024  # that joined files grow to
 ATTEMPTS = 20
 
 
@@ -90,18 +93,12 @@ class Lake:
         and the mark is read again before the next attempt.
         """
         for _ in range(ATTEMPTS):
-            try:
+            with self._writing(name), suppress(CommitFailedError):
                 table = self._made(name)
                 if (table.transaction_version(app) or 0) != since:
                     return False
                 self._write(name, table, batch, app, upto)
-            except CommitFailedError:
-                continue
-            except (DeltaError, OSError) as e:
-                raise StoreError(
-                    f"{self.path / name}: cannot be written ({_short(e)}); check the disk's space and the permissions."
-                ) from None
-            return True
+                return True
         raise StoreError(f"{self.path / name}: {ATTEMPTS} commits in a row met another writer; try again.")
 
     def _made(self, name: str) -> DeltaTable:
@@ -112,7 +109,7 @@ class Lake:
             mode="ignore",
             partition_by=["day"],
             configuration={
-                "delta.logRetentionDuration": f"interval {LOG_DAYS} days",
+                "delta.logRetentionDuration": f"interval {LOG_HOURS} hours",
                 "delta.checkpointInterval": str(CHECKPOINT_EVERY),
                 # capture ids and texts need no statistics; times do, for pruning
                 "delta.dataSkippingStatsColumns": "received_at" if name == "captures" else "at,received_at,kind",
@@ -150,8 +147,19 @@ class Lake:
         dataset = table.to_pyarrow_dataset()
         where = ds.field("day") == pa.scalar(day, pa.date32()) if day else None
         names = list(columns or dataset.schema.names)
-        for batch in dataset.to_batches(columns=names, filter=where, batch_size=2_000, batch_readahead=1, fragment_readahead=1):
+        size = 200 if name == "captures" else 2_000
+        for batch in dataset.to_batches(columns=names, filter=where, batch_size=size, batch_readahead=1, fragment_readahead=1):
             yield from batch.to_pylist()
+
+    def day(self, day: date) -> tuple[int, pa.Table]:
+        """The version of the events table, and one day's events in it."""
+        table = self.table("events")
+        if table is None:
+            return -1, EVENT_SCHEMA.empty_table()
+        found = table.to_pyarrow_dataset().to_table(filter=ds.field("day") == pa.scalar(day, pa.date32()))
+        # a table from before a field came to Event lacks its column
+        columns = [found[f.name].cast(f.type) if f.name in found.schema.names else pa.nulls(found.num_rows, f.type) for f in EVENT_SCHEMA]
+        return table.version(), pa.table(columns, schema=EVENT_SCHEMA)
 
     def captures(self, day: date | None = None) -> Iterator[tuple[str, Capture]]:
         """Capture id and capture, of all or of one day."""
@@ -171,7 +179,7 @@ class Lake:
         table = self.table("events")
         if table is None or table.version() != known:
             return False
-        try:
+        with self._writing("events"), suppress(CommitFailedError):
             write_deltalake(
                 table,
                 events,
@@ -180,29 +188,51 @@ class Lake:
                 writer_properties=WRITTEN["events"],
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
-        except CommitFailedError:
+            return True
+        return False
+
+    def tidy(self) -> bool:
+        """What a flusher does now and then: joins small files when many have gathered, and deletes what was joined a day ago.
+
+        Whether there was anything to do. Readers are not disturbed: what their snapshots name stays for a day. Raises StoreError.
+        """
+        if not any(len(self.files(name)[1]) - len(self.days(name)) > SMALL_FILES for name in SCHEMAS):
             return False
-        except (DeltaError, OSError) as e:
-            raise StoreError(f"{self.path / 'events'}: cannot be written ({_short(e)}).") from None
+        self.compact()
+        self.vacuum()
         return True
 
     def compact(self) -> dict[str, int]:
-        """Joins small files; the number of files before, less those after, per table."""
+        """Joins small files; the number of files before, less those after, per table. Raises StoreError."""
         done = {}
         for name in SCHEMAS:
             table = self.table(name)
             if table is not None:
-                metrics = table.optimize.compact()
+                with self._writing(name):
+                    metrics = table.optimize.compact(target_size=FILE_BYTES, max_concurrent_tasks=1, writer_properties=WRITTEN[name])
+                    table.create_checkpoint()
                 done[name] = int(metrics["numFilesRemoved"]) - int(metrics["numFilesAdded"])
-                table.create_checkpoint()
         return done
 
     def vacuum(self, hours: int = 24) -> dict[str, int]:
-        """Deletes files that no snapshot of the last `hours` needs; how many, per table."""
-        tables = {name: self.table(name) for name in SCHEMAS}
-        return {
-            name: len(t.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False)) for name, t in tables.items() if t
-        }
+        """Deletes files that no snapshot of the last `hours` needs; how many, per table. Raises StoreError."""
+        done = {}
+        for name in SCHEMAS:
+            table = self.table(name)
+            if table is not None:
+                with self._writing(name):
+                    done[name] = len(table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False))
+        return done
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """What goes wrong with writing becomes StoreError."""
+        try:
+            yield
+        except CommitFailedError:
+            raise StoreError(f"{self.path / name}: another process rewrote the same files; nothing is lost, try again.") from None
+        except (DeltaError, OSError) as e:
+            raise StoreError(f"{self.path / name}: cannot be written ({_short(e)}); check the disk's space and the permissions.") from None
 
 
 def capture_table(captures: Iterable[Capture]) -> pa.Table:

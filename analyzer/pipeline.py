@@ -24,6 +24,7 @@ from analyzer.store import Store
 log = logging.getLogger(__name__)
 BATCH_CAPTURES = 5_000
 BATCH_BYTES = 32 * 1024 * 1024
+TIDY_EVERY = 20  # flushes that filed something, before the lake is looked after
 PART = 50  # captures that are read at once, by one process
 PARALLEL_FROM = 200  # captures: for fewer, starting processes takes longer than reading
 
@@ -95,7 +96,7 @@ def _flush_batch(store: Store, pool: Executor | None) -> Flushed | None:
     upto = batch[-1][0]
     mine = [c for seq, c in batch if seq > marks["events"]]
     parts = [mine[i : i + PART] for i in range(0, len(mine), PART)]
-    read = partial(_read, key=store.key)
+    read = partial(read_captures, key=store.key)
     derived = pool.map(read, parts) if pool else map(read, parts)
     if upto > marks["captures"]:
         lake.append("captures", capture_table(c for seq, c in batch if seq > marks["captures"]), app, marks["captures"], upto)
@@ -114,7 +115,7 @@ def _flush_batch(store: Store, pool: Executor | None) -> Flushed | None:
     return Flushed(len(mine), sum(t.num_rows for t in tables), unreadable)
 
 
-def _read(captures: list[Capture], key: bytes) -> tuple[pa.Table, dict[str, str]]:
+def read_captures(captures: list[Capture], key: bytes) -> tuple[pa.Table, dict[str, str]]:
     """The events of some captures as rows, and the addresses behind their keys."""
     tables: list[pa.Table] = []
     events: list[Event] = []
@@ -142,12 +143,16 @@ def _rows(capture: Capture, key: bytes) -> tuple[pa.Table, dict[str, str]] | Non
 
 def run_flusher(store: Store, every: float, stop: threading.Event, said: Callable[[str], None] | None = None) -> None:
     """Flushes every `every` seconds until `stop`, and once more then. What goes wrong is said and tried again; the inbox keeps all."""
-    pause = every
+    pause, filed = every, 0
     while True:
         last = stop.wait(pause)
         try:
             flushed = flush(store)
             pause = every
+            if flushed.captures and not last:
+                filed += 1
+                if filed % TIDY_EVERY == 0 and store.lake.tidy() and said:
+                    said("joined the lake's small files")
             if flushed.captures and said:
                 said(f"{flushed.captures} captures, {flushed.events} events")
         except (StoreError, KeepFailed, RulesError, OSError) as e:

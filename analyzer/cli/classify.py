@@ -6,14 +6,15 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import click
 
 from analyzer.cli import Fault, settings
+from analyzer.parallel import ordered
 
 CHUNK = 100  # messages handed to a process at once
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -73,22 +74,12 @@ def _messages(paths: Iterable[str], processes: int) -> Iterator[dict[str, Any]]:
     chunks = _chunks(read_messages(paths, said))
     first = list(islice(chunks, 2))
     if processes == 1 or len(first) < 2:
-        for chunk in _chained(first, chunks):
+        for chunk in chain(first, chunks):
             yield from _answer(chunk)
         return
     with ProcessPoolExecutor(processes) as pool:
-        waiting: list[Future[list[dict[str, Any]]]] = []
-        for chunk in _chained(first, chunks):
-            waiting.append(pool.submit(_answer, chunk))
-            if len(waiting) >= processes * AHEAD:
-                yield from waiting.pop(0).result()
-        for future in waiting:
-            yield from future.result()
-
-
-def _chained(first: list[list[tuple[str, bytes]]], rest: Iterator[list[tuple[str, bytes]]]) -> Iterator[list[tuple[str, bytes]]]:
-    yield from first
-    yield from rest
+        for answers in ordered(pool, _answer, chain(first, chunks), processes * AHEAD):
+            yield from answers
 
 
 def _chunks(messages: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:

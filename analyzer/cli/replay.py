@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ def command(path: Path, dry_run: bool, form: str, store: Path | None) -> None:
     from analyzer.store import Store
 
     count = 0
-    for change in replay(Store(settings(path, store).store, create=False), dry_run):
+    for change in replay(Store(settings(path, store).store, create=False), dry_run, processes=os.cpu_count() or 1):
         count += 1
         if form == "jsonl":
             click.echo(json.dumps({"event_id": change.event_id, "changed": change.changed}, default=str))
