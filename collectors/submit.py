@@ -140,6 +140,10 @@ def submit(provider: SmtpProvider, sender: str, recipients: Sequence[str], messa
     secret, context = provider.secret(), trust(provider.ca_file)
     said = _Dialogue(provider.user, secret)
     where = f"{provider.host}:{provider.port}"
+    for address in (sender, *recipients):
+        # smtplib would take something else for the address, and mail that
+        if any(c in "<>" or c.isspace() or not c.isprintable() for c in address):
+            return said.failure("", f"{address!r:.200} is no mail address")
     try:
         return _submit(provider, context, secret, said, sender, recipients, message)
     except smtplib.SMTPRecipientsRefused as e:
