@@ -41,6 +41,7 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #host = "127.0.0.1"
 #port = 2525
 #domains = ["bounces.example.com"]
+#cert_file = "fullchain.pem"        # offers STARTTLS; with key_file, unless the key is in the same file
 
 # What was sent: without it there are counts, but no rates. One row per message and recipient, CSV or JSON Lines.
 # Columns that are not named like ours are named here: our name = "their name".

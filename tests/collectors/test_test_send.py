@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from analyzer.cli import main
+from analyzer.config import Seed
 from analyzer.metrics import Numbers
-from collectors.test_send import authentication
-from tests.servers import free_port
-from tests.servers.dovecot import PASSWORD, Mailbox
+from analyzer.model import TEST_SEND, Capture, Kind
+from analyzer.parse import parse
+from collectors.test_send import Placement, authentication
+from collectors.test_send import test_send as send_test
+from tests.servers import free_port, until
+from tests.servers.dovecot import PASSWORD, Dovecot, Mailbox, running
 from tests.servers.postfix import BOUNCES, SEEDS, Postfix, inbox_address, junk_address, refused_address
+from tests.servers.smtp import Exchanger
 
 pytestmark = pytest.mark.servers
 
@@ -231,3 +239,68 @@ def test_authentication_is_what_the_receiver_wrote_above_our_mark(fields: str, s
     """In the forms of several receivers; what came with the message is nobody's witness."""
     forged = "Authentication-Results: mx.x; spf=pass; dkim=pass; dmarc=pass"
     assert authentication(f"{fields}\r\nX-Mailhealth-Test: 0123abcd\r\n{forged}\r\n\r\n".encode(), "0123abcd") == seen
+
+
+def test_interrupted_it_keeps_what_is_known_so_far(tmp_path: Path, postfix: Postfix, dovecot: Dovecot) -> None:
+    """Ctrl-C after the first seed was found: the second was sent, and may still arrive."""
+    one, two = dovecot.mailbox(), dovecot.mailbox()
+    seeds = {
+        "found": Seed(address=inbox_address(one), imap=one.source()),
+        "late": Seed(address=inbox_address(dovecot.mailbox()), imap=two.source()),
+    }
+    kept: list[Capture] = []
+
+    def keep(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+        kept.extend(captures)
+        return len(captures)
+
+    def interrupt(placement: Placement) -> None:
+        if placement.seed == "found":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        send_test(LETTER, "main", postfix.provider(one.user), seeds, "orders@shop.example", keep, 600, interrupt)
+    (capture,) = kept
+    placements = {p["seed"]: p for p in json.loads(capture.data)["placements"]}
+    assert placements["found"]["folder"] == "INBOX"
+    assert placements["late"]["folder"] is None
+    assert placements["late"]["unseen"] == "interrupted before it was found"
+    assert placements["late"]["dialogue"][-1].partition("S: ")[2].startswith("250 2.0.0 Ok")
+    assert [o.kind for o in parse(capture).outcomes] == [Kind.PLACED, Kind.PLACED]
+
+
+def test_a_mailbox_server_that_is_gone_for_a_moment_is_asked_again(tmp_path: Path, postfix: Postfix, mailbox: Mailbox) -> None:
+    """It goes after the mail was handed over, and comes back with it."""
+    with running() as server:
+        seed = server.mailbox()
+        exchanger = Exchanger({})
+        found: list[Placement] = []
+        seeds = {"far": Seed(address="far@receiver.example", imap=seed.source())}
+        arguments = (LETTER, "main", postfix.provider(mailbox.user), seeds, "orders@shop.example", lambda *_: 1, 30, found.append)
+        with exchanger.serving(postfix.remote):
+            thread = threading.Thread(target=send_test, args=arguments)
+            thread.start()
+            until(lambda: exchanger.contents, 20, "the mail at the receiver")
+            server.stop()
+            seed.deliver(exchanger.contents[0], folder="Junk")
+            server.start()
+            thread.join(40)
+    assert not thread.is_alive()
+    assert [(p.folder, p.junk, p.unseen) for p in found] == [("Junk", True, None)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b'{"placements": 3}',
+        b"\xff\xfe",
+        b'{"via": 1, "sender": 2, "message_id": 3, "at": "yesterday", "placements": []}',
+        b'{"via": 1, "sender": 2, "message_id": 3, "at": "2026-11-23T10:00:00+00:00", "placements": [{"address": "a@b.example", "seconds": "soon"}]}',
+        b'{"via": "x", "sender": "y", "message_id": "z", "at": "2026-11-23T10:00:00+00:00", "placements": []}',
+    ],
+)
+def test_a_damaged_record_is_unreadable_and_no_traceback(data: bytes) -> None:
+    assert parse(Capture(data, TEST_SEND, "test-send", datetime(2026, 11, 23, tzinfo=UTC))).kind is Kind.UNREADABLE

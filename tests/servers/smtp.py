@@ -40,6 +40,7 @@ class Exchanger:
     at_rcpt: Mapping[str, str]
     at_data: Mapping[str, str] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)  # recipients
+    contents: list[bytes] = field(default_factory=list)  # the messages that were taken
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802
         answer = self.at_rcpt.get(address.partition("@")[0])
@@ -52,6 +53,7 @@ class Exchanger:
             if answer := self.at_data.get(address.partition("@")[0]):
                 return answer
         self.taken += envelope.rcpt_tos
+        self.contents.append(envelope.original_content)
         return "250 2.0.0 Ok"
 
     @contextmanager
