@@ -315,11 +315,13 @@ class Numbers:
         return frame.sort_values("source", ignore_index=True)
 
     def test_sends(self) -> pd.DataFrame:
-        """What became of test mails, the latest first: `kind` is "bounced" where the provider refused one."""
+        """What became of test mails, the latest first: `kind` is "bounced" where the provider refused one, `campaign` is the subject,
+        `reason` else is where it lies: inbox, junk, folder or missing."""
         e = self._events
         names = [
             "at",
             "kind",
+            "campaign",
             "provider",
             "recipient_domain",
             "smtp_provider",

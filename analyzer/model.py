@@ -145,7 +145,9 @@ class Outcome:
     remote_mta: str | None = None  # the host that refused
     stage: Stage | None = None
     feedback_type: str | None = None  # ARF, lower case
-    reply_type: str | None = None  # of an automatic reply: vacation, ticket, challenge, inbox-retired, other
+    reply_type: str | None = (
+        None  # of an automatic reply: vacation, ticket, challenge, inbox-retired, other; of a test mail: inbox, junk, folder, missing
+    )
     # of rows and test sends only
     at: datetime | None = None  # aware UTC; None: the report's own time
     original: Original | None = None  # None: the report's

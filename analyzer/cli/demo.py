@@ -81,6 +81,7 @@ def _take_in(plan: DemoPlan) -> Store:
     store.mark_simulated(f"Simulated data: a made-up shop, seed {plan.seed}")
     with _progress() as progress:
         _collect(config, store, progress)
+        store.inbox.keep(plan.test_sends)
         _flush(store, progress)
     return store
 

@@ -20,9 +20,10 @@ from analyzer.demo.engagement import Engagement, engagement
 from analyzer.demo.fates import BLOCKED_IP, NEVER, Fates, fates
 from analyzer.demo.post import Mail, mails
 from analyzer.demo.replies import TRUTH, Cause
+from analyzer.demo.seeds import test_sends
 from analyzer.demo.shop import DAYS, RELAYS, MailType, Sends, people, sends
 from analyzer.demo.tables import configuration, write_tables
-from analyzer.model import Agent, Kind
+from analyzer.model import Agent, Capture, Kind
 
 __all__ = ["CONFIG", "MARKER", "DemoError", "DemoPlan", "Incident", "Mail", "Truth", "prepare", "write"]
 
@@ -86,6 +87,7 @@ class DemoPlan:
     until: date  # the day after the last
     mails: tuple[Mail, ...]  # as they lie in the mailboxes, those in the Maildir among them
     truth: Truth
+    test_sends: tuple[Capture, ...]  # what the shop's test mails showed, for the inbox
     seconds: dict[str, float] = field(default_factory=dict)  # that each step took
 
 
@@ -138,7 +140,14 @@ def write(
     watch.lap("tables")
     truth = _truth(sent, fate, engaged, post)
     progress(4, 4, "")
-    return DemoPlan(folder, folder / CONFIG, seed, until - timedelta(days=DAYS), until, post, truth, watch.seconds)
+    start = until - timedelta(days=DAYS)
+    tests = test_sends(
+        datetime.combine(start, datetime.min.time(), UTC),
+        truth.dmarc.started,
+        truth.dmarc.ended or truth.dmarc.started,
+        truth.block.started,
+    )
+    return DemoPlan(folder, folder / CONFIG, seed, start, until, post, truth, tests, watch.seconds)
 
 
 class _Watch:

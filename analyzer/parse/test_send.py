@@ -16,7 +16,11 @@ def parse_test_send(capture: Capture) -> Report:
         body = json.loads(capture.data)
         at = datetime.fromisoformat(body["at"]).astimezone(UTC)
         original = Original(
-            message_id=str(body["message_id"]), sender=str(body["sender"]), subject=str(body.get("subject") or ""), mail_type="test"
+            message_id=str(body["message_id"]),
+            sender=str(body["sender"]),
+            subject=str(body.get("subject") or ""),
+            campaign=str(body.get("subject") or "") or None,
+            mail_type="test",
         )
         outcomes = tuple(_outcome(p, str(body["via"]), at, original) for p in body["placements"])
     except Exception as e:  # the record is ours, but bytes on a disk may change
@@ -31,8 +35,15 @@ def _outcome(p: dict[str, Any], via: str, at: datetime, original: Original) -> O
     return Outcome(
         Kind.BOUNCED if p.get("failed") and code else Kind.PLACED, str(p["address"]), status=status, reply_code=code, diagnostic=_said(p, reply)[:2000] or None,
         stage=Stage(stage) if stage in set(Stage) else None, at=at, original=original, smtp_provider=via, folder=None if p.get("folder") is None else str(p["folder"]),
-        seconds=None if p.get("seconds") is None else float(p["seconds"]), authentication=p.get("authentication"),
+        reply_type=_place(p), seconds=None if p.get("seconds") is None else float(p["seconds"]), authentication=p.get("authentication"),
     )  # fmt: skip
+
+
+def _place(p: dict[str, Any]) -> str:
+    """Where it lies, in a word: inbox, junk, folder (any other) or missing."""
+    if p.get("folder") is None:
+        return "missing"
+    return "junk" if p.get("junk") else "inbox" if str(p["folder"]).upper() == "INBOX" else "folder"
 
 
 def _said(p: dict[str, Any], reply: str) -> str:

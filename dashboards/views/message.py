@@ -4,9 +4,12 @@ import html
 
 import streamlit as st
 
-from analyzer.explain import Line, explain
+from analyzer.explain import MENDS, Line, explain
 from analyzer.health import percent
 from dashboards import show
+from dashboards.charts import SAID
+
+MOST_LINES, MOST_TEXT, MOST_BYTES = 50, 5_000, 20_000
 
 SAMPLE = b"""From: MAILER-DAEMON@mail.shop.example (Mail Delivery System)
 To: bounces@shop.example
@@ -45,42 +48,58 @@ Message-ID: <order-1@shop.example>
 
 def marked(line: Line) -> str:
     """The words, with those that decided marked; a stranger wrote them, so all of it is escaped."""
-    text, v = line.text or "", line.verdict
+    text, v = (line.text or "")[:MOST_TEXT], line.verdict
     if not v or not v.span or v.field not in {"diagnostic", "prose"}:
         return html.escape(text)
     start, end = v.span
     return f"{html.escape(text[:start])}<mark>{html.escape(text[start:end])}</mark>{html.escape(text[end:])}"
 
 
+def explained(line: Line, titled: bool) -> str:
+    """What the report says of one recipient, as HTML."""
+    parts = [f"<h3>{html.escape(line.sentence)}</h3>"] if titled else []
+    v = line.verdict
+    if v:
+        said = (
+            ("Severity", show.dot(v.severity.value) + SAID[v.severity.value]),
+            ("Reason", html.escape(show.words(v.reason))),
+            ("To mend", html.escape(MENDS[v.fault])),
+            ("Sure", percent(v.confidence)),
+        )
+        parts.append(f'<div class="mh-facts">{"".join(f"<div><small>{name}</small>{value}</div>" for name, value in said)}</div>')
+    if line.text:
+        parts.append(f'<div class="mh-words">{marked(line)}</div>')
+    if v:
+        other = f"; runner-up {v.runner_up}" if v.runner_up else ""
+        parts.append(f'<p class="mh-next">{html.escape(v.action)}</p>')
+        parts.append(f'<small class="mh-dim">{html.escape(f"Rule {v.rule}, by the {v.field}{other}. {line.source or str()}")}</small>')
+    return f'<div class="mh-line">{"".join(parts)}</div>'
+
+
 st.title("Message")
-st.caption("Paste a bounce with its headers, or open the file. Nothing is stored.")
-file = st.file_uploader("A report (.eml)", max_upload_size=20)
-sample = st.toggle("Show an example")
-pasted = st.text_area("Or paste it here", height=180, max_chars=1_000_000)
-data = file.getvalue() if file else SAMPLE if sample else pasted.encode("utf-8", "surrogateescape" if pasted.isascii() else "replace")
-if not data.strip():
-    st.stop()
-found = explain(data)
-st.subheader(show.plain(found.headline))
-about = found.report.original
-st.caption(show.plain(f"Read by {found.report.parser}; original message {about.message_id or 'not named'}"))
-if found.report.truncated:
-    st.warning(f"Cut short: {', '.join(found.report.truncated)}.")
-for line in found.lines[:50]:
-    with st.container(border=True):
-        st.markdown(f"**{show.plain(line.sentence)}**")
-        if line.verdict:
-            v = line.verdict
-            one, two, three, four = st.columns(4)
-            one.metric("Severity", v.severity.value)
-            two.metric("Reason", v.reason.replace("-", " "))
-            three.metric("Who can mend it", v.fault)
-            four.metric("Sure", percent(v.confidence))
-        if line.text:
-            st.html(f'<div style="font-family:monospace;font-size:0.9rem;white-space:pre-wrap;overflow-wrap:anywhere">{marked(line)}</div>')
-        if line.verdict:
-            st.success(line.verdict.action, icon=":material/arrow_forward:")
-            other = f"; runner-up {line.verdict.runner_up}" if line.verdict.runner_up else ""
-            st.caption(show.plain(f"Rule {line.verdict.rule}, by the {line.verdict.field}{other}. {line.source or ''}"))
-with st.expander("The message as it came"):
-    st.code(data[:20_000].decode("utf-8", "replace"), language=None)
+left, right = st.columns([2, 3], gap="large")
+with left:
+    pasted = st.text_area(
+        "Paste a report with its headers", height=330, max_chars=1_000_000, placeholder="From: MAILER-DAEMON@...\nSubject: Undelivered ..."
+    )
+    file = st.file_uploader("Or open one (.eml)", max_upload_size=20)
+    st.caption("Read here and now; nothing is stored.")
+data = file.getvalue() if file else pasted.encode("utf-8", "replace")
+with right:
+    if not data.strip():
+        st.caption("An example, until you paste a report:")
+        data = SAMPLE
+    found = explain(data)
+    show.lead(found.headline)
+    about = found.report.original
+    st.caption(show.plain(f"Read by {found.report.parser}. Original message: {about.message_id or 'not named'}."))
+    if found.report.truncated:
+        st.warning(f"Cut short: {', '.join(found.report.truncated)}.")
+    if found.lines:
+        st.html("".join(explained(line, len(found.lines) > 1) for line in found.lines[:MOST_LINES]))
+    if len(found.lines) > MOST_LINES:
+        st.caption(f"And {len(found.lines) - MOST_LINES:,} recipients more.")
+    with st.expander("The message as it came"):
+        st.code(data[:MOST_BYTES].decode("utf-8", "replace").replace("\x00", "\ufffd"), language=None)
+        if len(data) > MOST_BYTES:
+            st.caption(f"The first {MOST_BYTES:,} of {len(data):,} bytes.")

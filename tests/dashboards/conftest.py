@@ -40,6 +40,7 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(config.store)
     for name, source in config.sources.items():
         build(name, source).collect(store.inbox.keep, partial(store.inbox.cursor, name))
+    store.inbox.keep(plan.test_sends)
     flush(store)
     store.mark_simulated(NOTICE)
     return store.path
