@@ -36,7 +36,8 @@ class _Server(SMTP):  # type: ignore[misc]  # aiosmtpd publishes no types
         self._open, self._taken = open_, 0
         # four times what is taken: up to there a message that is too large still gets its 552
         self._most = 4 * most + MOST_LINE
-        super().__init__(handler, data_size_limit=most, enable_SMTPUTF8=True, ident=f"Mailhealth {__version__}", **options)
+        super().__init__(handler, data_size_limit=most, enable_SMTPUTF8=True, ident=f"Mailhealth {__version__}",
+                         auth_exclude_mechanism=["LOGIN", "PLAIN"], **options)  # fmt: skip
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._open.add(self)
@@ -76,6 +77,10 @@ class _Handler:
         self._threads = ThreadPoolExecutor(MOST_KEEPING, thread_name_prefix="keep")
         self._domains = {d.lower().strip(".") for d in source.domains}
         self._count = 0
+
+    async def handle_EHLO(self, server: Any, session: Any, envelope: Session, hostname: str, responses: list[str]) -> list[str]:  # noqa: N802
+        session.host_name = hostname
+        return [r for r in responses if not r[4:].startswith("AUTH")]  # nobody logs in here; aiosmtpd offers an empty list
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Session, address: str, options: list[str]) -> str:  # noqa: N802
         if len(envelope.rcpt_tos) >= self._source.max_recipients:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -91,6 +92,22 @@ def test_a_message_over_the_limit_is_left_out_and_said_once(mailbox: Mailbox, tm
     assert len(notes.said) == 1
     assert "message 2 of INBOX was left out: it has 5,0" in notes.said[0]
     assert "max_message_bytes is 2,000" in notes.said[0]
+
+
+def test_a_folder_made_anew_is_read_anew_and_nothing_is_kept_twice(mailbox: Mailbox, tmp_path: Path) -> None:
+    """Its UIDs begin again (RFC 9051 §2.3.1.1); what was kept before is recognised."""
+    inbox, collector = Inbox(tmp_path / "i"), ImapCollector("b", mailbox.source(folders=["Archive"]))
+    messages = [b"Subject: %d\n\n%d\n" % (n, n) for n in range(3)]
+    mailbox.deliver(*messages[:2], folder="Archive")
+    first = collector.collect(inbox.keep, partial(inbox.cursor, "b"))
+    with mailbox.client() as client:
+        client.delete_folder("Archive")
+        time.sleep(1.1)  # UIDVALIDITY is the second in which a folder was made
+        client.create_folder("Archive")
+    mailbox.deliver(*messages, folder="Archive")
+    second = collector.collect(inbox.keep, partial(inbox.cursor, "b"))
+    assert [(t.seen, t.kept, t.known) for t in (first, second)] == [(2, 2, 0), (3, 1, 2)]
+    assert collector.collect(inbox.keep, partial(inbox.cursor, "b")).seen == 0
 
 
 def test_a_server_that_goes_and_comes_back_costs_no_mail(tmp_path: Path) -> None:

@@ -121,6 +121,9 @@ def test_it_speaks_tls_where_it_has_a_certificate(tmp_path: Path) -> None:
     with client(inbox.keep, cert_file=tmp_path / "server.pem", key_file=tmp_path / "server.key") as c:
         c._host = "localhost"  # type: ignore[attr-defined]  # the name that is checked
         assert c.starttls(context=ssl.create_default_context(cafile=str(ca)))[0] == 220
+        c.ehlo()
+        assert c.esmtp_features.keys() >= {"size", "8bitmime", "smtputf8"}
+        assert "auth" not in c.esmtp_features
         c.sendmail("", ["v@bounces.example"], b"Subject: a\r\n\r\nb\r\n")
     assert inbox.waiting() == 1
 

@@ -107,7 +107,7 @@ def test_it_is_found_in_inbox_and_in_junk(tmp_path, postfix, dovecot, send) -> N
     assert shown.loc["Junk", "authentication"] == "spf=softfail dkim=none dmarc=fail"
     assert shown.loc["INBOX", "smtp_provider"] == "main"
     assert shown.loc["INBOX", "recipient_domain"] == SEEDS
-    assert 0 <= shown.loc["INBOX", "seconds"] < 60
+    assert shown.loc["INBOX", "seconds"] >= 0
     assert shown.loc["INBOX", "diagnostic"].startswith("250 2.0.0 Ok: queued as")
 
 

@@ -24,7 +24,7 @@ from tests.servers.dovecot import PASSWORD, Dovecot, Mailbox
 
 SEEDS = "seeds.example"
 BOUNCES = "bounces.example"
-LIFETIME = 6  # seconds that a message is tried for; a warning goes out after half of it
+LIFETIME = 9  # seconds that a message is tried for; a warning goes out after a third of it
 MAIN = """
 compatibility_level = 3.6
 queue_directory = {dir}/queue
@@ -169,7 +169,7 @@ def running(dovecot: Dovecot) -> Iterator[Postfix]:
         (folder / "mailboxes").write_text(mailboxes)
         (folder / "receiver").write_text(receiver)
         values = {"dir": folder, "auth": dovecot.auth, "mail": dovecot.dir / "mail", "uid": dovecot.uid, "gid": dovecot.gid, "port": server.port, "tls": server.tls,
-                  "remote": server.remote, "sink": server.sink, "lifetime": LIFETIME, "warning": LIFETIME // 2}  # fmt: skip
+                  "remote": server.remote, "sink": server.sink, "lifetime": LIFETIME, "warning": LIFETIME // 3}  # fmt: skip
         (folder / "main.cf").write_text(MAIN.format(**values))
         (folder / "master.cf").write_text(MASTER.format(**values))
         try:
