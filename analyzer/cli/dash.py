@@ -6,6 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
+import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -25,21 +30,22 @@ def command(config: Path, store: Path | None, host: str | None, port: int | None
     if not found.store.is_dir():
         raise Fault(f"{found.store}: no store here yet. `mailhealth collect` makes it; `mailhealth demo` shows one.")
     host, port = host or found.dashboard.host, port or found.dashboard.port
-    attend(start_dashboard(found.store, host, port, open_browser=not no_open), host, port)
+    attend(start_dashboard(found.store, host, port), host, port, open_browser=not no_open)
 
 
-def dashboard_options(host: str, port: int, open_browser: bool = False) -> list[str]:
+def dashboard_options(host: str, port: int) -> list[str]:
     """What `streamlit run` is told: the page and the settings."""
     import dashboards
 
     app = Path(dashboards.__file__).parent / "app.py"
-    options = {"server.address": host, "server.port": str(port), "server.headless": "false" if open_browser else "true"}
+    # headless, for Streamlit would ask a newcomer for his address before it serves anything
+    options = {"server.address": host, "server.port": str(port), "server.headless": "true"}
     return [str(app), *(f"--{k}={v}" for k, v in options.items())]
 
 
-def dashboard_command(host: str, port: int, open_browser: bool = False) -> list[str]:
+def dashboard_command(host: str, port: int) -> list[str]:
     """The command that serves the dashboard."""
-    return [sys.executable, "-m", "dashboards", *dashboard_options(host, port, open_browser)]
+    return [sys.executable, "-m", "dashboards", *dashboard_options(host, port)]
 
 
 def dashboard_environment(store: Path) -> dict[str, str]:
@@ -49,14 +55,17 @@ def dashboard_environment(store: Path) -> dict[str, str]:
     return {**os.environ, "MAILHEALTH_STORE": str(store.resolve()), "PYTHONPATH": path}
 
 
-def start_dashboard(store: Path, host: str, port: int, open_browser: bool = False) -> subprocess.Popen[bytes]:
+def start_dashboard(store: Path, host: str, port: int) -> subprocess.Popen[bytes]:
     """Starts the dashboard, which takes a few seconds to answer."""
-    return subprocess.Popen(dashboard_command(host, port, open_browser), env=dashboard_environment(store))
+    return subprocess.Popen(dashboard_command(host, port), env=dashboard_environment(store), stdin=subprocess.DEVNULL)
 
 
-def attend(dashboard: subprocess.Popen[bytes], host: str, port: int) -> None:
+def attend(dashboard: subprocess.Popen[bytes], host: str, port: int, open_browser: bool) -> None:
     """Says where the dashboard is, and waits until it is stopped. Raises Fault when it cannot go on: the port is taken, ..."""
-    click.echo(f"The dashboard: http://{host}:{port}  (stop with Ctrl-C)")
+    url = f"http://{host}:{port}"
+    click.echo(f"The dashboard: {url}  (stop with Ctrl-C)")
+    if open_browser:
+        threading.Thread(target=_open_when_ready, args=(url, dashboard), daemon=True).start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping us, however it is done, stops the dashboard too
     try:
         code = dashboard.wait()
@@ -66,3 +75,12 @@ def attend(dashboard: subprocess.Popen[bytes], host: str, port: int) -> None:
         return
     if code:
         raise Fault(f"the dashboard ended with code {code}; is port {port} taken? Try --port {port + 1}.")
+
+
+def _open_when_ready(url: str, dashboard: subprocess.Popen[bytes]) -> None:
+    """Opens a browser, where there is one, as soon as the dashboard answers."""
+    while dashboard.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):  # noqa: S310 (our own)
+            webbrowser.open(url)
+            return
+        time.sleep(0.2)

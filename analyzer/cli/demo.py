@@ -52,13 +52,13 @@ def command(seed: int, sends: int, folder: Path, until: datetime | None, no_open
     from analyzer.cli.dash import attend, start_dashboard
 
     # it reads the store while the verdict is made up
-    dashboard = start_dashboard(store.path, host, port, open_browser=not no_open)
+    dashboard = start_dashboard(store.path, host, port)
     try:
         _print_verdict(store, plan)
     except BaseException:
         dashboard.terminate()
         raise
-    attend(dashboard, host, port)
+    attend(dashboard, host, port, open_browser=not no_open)
 
 
 def _make_up(folder: Path, seed: int, sends: int, until: date) -> DemoPlan:
