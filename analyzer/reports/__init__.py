@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -13,7 +14,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from analyzer.health import findings, headline, percent
+from analyzer.health import findings, percent, summary
 from analyzer.metrics import METRICS, Numbers, Period, records
 
 SHOWN = (
@@ -32,6 +33,7 @@ SHOWN = (
     "conversion",
 )
 FORMATS = ("html", "md", "json")
+_ALIVE = re.compile(r"([\\`*_\[\]<>])")  # what Markdown would make a link, an image or a tag of
 
 
 def render(numbers: Numbers, period: Period, form: str) -> str:
@@ -52,14 +54,17 @@ def gather(numbers: Numbers, period: Period) -> dict[str, Any]:
     for row in records(numbers.measure(SHOWN, period=period)):
         metric = METRICS[str(row["metric"])]
         previous = before.loc[metric.name, "value"]
-        rows.append({**{k: _clean(v) for k, v in row.items()}, "title": metric.title, "sentence": metric.sentence, "unit": metric.unit,
+        rows.append({**{k: _clean(v) for k, v in row.items()}, "title": metric.title, "sentence": metric.sentence, "caveat": metric.caveat, "unit": metric.unit,
                      "before": _clean(previous)})  # fmt: skip
+    found = findings(numbers, period)
     return {
-        "headline": headline(numbers, period),
+        "headline": summary(numbers, found, period),
         "period": str(period),
+        "period_before": str(period.before()),
+        "provisional": any(row["provisional"] for row in rows),
         "simulated": numbers.simulated,
         "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "findings": [asdict(f) for f in findings(numbers, period)],
+        "findings": [asdict(f) for f in found],
         "metrics": rows,
         "by_provider": _cut(numbers, "provider", period),
         "by_mail_type": _cut(numbers, "mail_type", period),
@@ -67,12 +72,12 @@ def gather(numbers: Numbers, period: Period) -> dict[str, Any]:
 
 
 def _cut(numbers: Numbers, by: str, period: Period) -> list[dict[str, Any]]:
-    frame = numbers.measure(["sent", "accepted", "hard", "block"], by=[by], period=period)
+    """The largest twelve: name, and for each metric what `measure` says of it."""
     wide: dict[str, dict[str, Any]] = {}
-    for row in records(frame):
-        entry = wide.setdefault(str(row[by]), {"name": str(row[by])})
-        entry[str(row["metric"])] = _clean(row["value"])
-    return sorted(wide.values(), key=lambda r: -(r["sent"] or 0))[:12]
+    for row in records(numbers.measure(["sent", "accepted", "hard", "block"], by=[by], period=period)):
+        name = str(row.pop(by))
+        wide.setdefault(name, {"name": name})[row.pop("metric")] = {k: _clean(v) for k, v in row.items()}
+    return sorted(wide.values(), key=lambda r: -r["sent"]["numerator"])[:12]
 
 
 def to_mail(numbers: Numbers, period: Period, sender: str, recipients: list[str]) -> EmailMessage:
@@ -94,7 +99,9 @@ def to_mail(numbers: Numbers, period: Period, sender: str, recipients: list[str]
 def _templates(escape: bool) -> jinja2.Environment:
     env = jinja2.Environment(loader=jinja2.PackageLoader("analyzer.reports"), autoescape=escape, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - Markdown
     env.filters["percent"] = percent
+    env.filters["count"] = lambda n: "not known" if n is None else f"{n:,.0f}"
     env.filters["line"] = lambda text: " ".join(str(text).replace("|", "/").split())
+    env.filters["still"] = lambda text: _ALIVE.sub(r"\\\1", " ".join(str(text).replace("|", "/").split()))
     return env
 
 
