@@ -5,6 +5,9 @@ There is no database file, so readers in several processes never block the write
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import duckdb
 import ibis
 import ibis.expr.types as ir
 
@@ -18,7 +21,9 @@ class Engine:
         self._lake = lake
         self.connection = ibis.duckdb.connect()
         self.connection.raw_sql("SET TimeZone = 'UTC'")
-        self.connection.raw_sql("SET enable_progress_bar = false")
+        # in a notebook without ipywidgets there is no bar, and none may be turned off
+        with suppress(duckdb.InvalidInputException):
+            self.connection.raw_sql("SET enable_progress_bar = false")
 
     def events(self) -> tuple[int, ir.Table]:
         """The version of the snapshot, and its events; an empty table of the same columns before anything was kept."""

@@ -69,12 +69,11 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, port: int | None = None) -> Iterator[Serving]:
-    """Starts it and waits for the sink; leaves nothing running."""
+def serving(folder: Path, *options: str, port: int | None = None, page: int | None = None, more: str = "") -> Iterator[Serving]:
+    """Starts it, with the sink on `port` and the dashboard on `page`, and waits for the sink; leaves nothing running."""
     port = port or free_port()
-    (folder / "mailhealth.toml").write_text(
-        f"flush_seconds = 0.2\n[sources.sink]\ntype = 'smtp-sink'\nport = {port}\ndomains = ['b.example']\n[dashboard]\nport = {free_port()}\n"
-    )
+    sink = f"[sources.sink]\ntype = 'smtp-sink'\nport = {port}\ndomains = ['b.example']\n"
+    (folder / "mailhealth.toml").write_text(f"flush_seconds = 0.2\n{sink}[dashboard]\nport = {page or free_port()}\n{more}")
     with (folder / "said").open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "analyzer", "serve", *options], cwd=folder, stderr=said, stdout=said, start_new_session=True
@@ -97,6 +96,7 @@ class Load:
     """Sends mail until told to stop, through whatever happens to the server, and remembers what was acknowledged."""
 
     numbers: Iterator[int] = field(default_factory=count)
+    pause: float = 0.0  # seconds between two messages of one client
     tried: set[int] = field(default_factory=set)
     acknowledged: set[int] = field(default_factory=set)
 
@@ -122,6 +122,7 @@ class Load:
                     self.tried.add(n)
                     client.sendmail("", ["v@b.example"], bounce(n).replace(b"\n", b"\r\n"))
                     self.acknowledged.add(n)
+                    stop.wait(self.pause)
             stop.wait(0.02)
 
 
