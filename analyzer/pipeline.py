@@ -62,7 +62,7 @@ def derive(capture: Capture, key: bytes, capture_id: str | None = None) -> tuple
 
 
 def flush(store: Store, progress: Callable[[int, int], None] | None = None, processes: int = 1) -> Flushed:
-    """Moves all that waits in the inbox to the lake, exactly once, whatever crashed before. Raises StoreError, KeepFailed.
+    """Moves all that waits now in the inbox to the lake, exactly once, whatever crashed before. Raises StoreError, KeepFailed.
 
     `progress` is told the captures done and those that waited at the start. Large batches are read by `processes` at once.
     """
@@ -74,6 +74,8 @@ def flush(store: Store, progress: Callable[[int, int], None] | None = None, proc
             total += part
             if progress:
                 progress(total.captures, max(waiting, total.captures))
+            if total.captures >= waiting:
+                break  # what has come meanwhile is for the next time: else a steady stream would be filed in crumbs, without end
         return total
     finally:
         if pool:

@@ -77,6 +77,7 @@ class _Handler:
         self._threads = ThreadPoolExecutor(MOST_KEEPING, thread_name_prefix="keep")
         self._domains = {d.lower().strip(".") for d in source.domains}
         self._count = 0
+        self._stopping = False
 
     async def handle_EHLO(self, server: Any, session: Any, envelope: Session, hostname: str, responses: list[str]) -> list[str]:  # noqa: N802
         session.host_name = hostname
@@ -92,6 +93,8 @@ class _Handler:
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Session) -> str:  # noqa: N802
+        if self._stopping:
+            return "451 4.3.2 Being stopped, please try again"
         sender = (envelope.mail_from or "").strip("<>")
         peer = str(session.peer[0]) if session.peer else ""
         data = envelope.original_content or b""
@@ -114,9 +117,10 @@ class _Handler:
         log.error("a session failed", exc_info=error)
         return "451 4.3.0 Cannot be taken just now, please try again"
 
-    def close(self) -> None:
-        """Waits for what is being kept."""
-        self._threads.shutdown()
+    async def close(self) -> None:
+        """Takes nothing more, and waits for what is being kept."""
+        self._stopping = True
+        await asyncio.to_thread(self._threads.shutdown)
 
 
 class SmtpSinkCollector:
@@ -170,7 +174,7 @@ class SmtpSinkCollector:
             while not stop.is_set():
                 await asyncio.sleep(0.2)
         # those that wait for our answer get it; what is kept without one comes again, and is recognised
-        await asyncio.to_thread(handler.close)
+        await handler.close()
         await asyncio.sleep(0.1)
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -79,6 +79,20 @@ def test_garbage_is_counted_and_its_neighbours_stay(tmp_path: Path) -> None:
     assert sorted(str(r["kind"]) for r in rows(store)) == ["bounced", "bounced", "unreadable", "unreadable"]
 
 
+def test_a_flush_ends_though_mail_keeps_coming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, more = Store(tmp_path), iter(range(1, 6))
+    drop = store.inbox.drop
+
+    def meanwhile(upto: int) -> None:
+        drop(upto)
+        store.inbox.keep([bounce(next(more))])
+
+    monkeypatch.setattr(store.inbox, "drop", meanwhile)
+    store.inbox.keep([bounce(0)])
+    assert flush(store).captures == 1
+    assert store.inbox.waiting() == 1
+
+
 def test_no_address_stands_in_an_event(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.inbox.keep([bounce(77)])

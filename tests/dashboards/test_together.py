@@ -111,7 +111,7 @@ def test_all_at_once_on_one_store(tmp_path: Path, chromium: Any) -> None:
     (tmp_path / "sends.csv").write_text("message_id,recipient,at\n")
     load, stop, page_port = Load(pause=0.02), threading.Event(), free_port()
     notebook, browser = Reader(), Reader()
-    with serving(tmp_path, page=page_port, more=TABLE) as running, load.on(running.port, clients=3):
+    with serving(tmp_path, page=page_port, flush=1, more=TABLE) as running, load.on(running.port, clients=3):
         threads = [threading.Thread(target=write_sends, args=(tmp_path / "sends.csv", stop)),
                    threading.Thread(target=read_notebook, args=(tmp_path, notebook, stop))]  # fmt: skip
         for thread in threads:

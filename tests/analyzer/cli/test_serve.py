@@ -69,11 +69,13 @@ class Serving:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, port: int | None = None, page: int | None = None, more: str = "") -> Iterator[Serving]:
+def serving(
+    folder: Path, *options: str, port: int | None = None, page: int | None = None, flush: float = 0.2, more: str = ""
+) -> Iterator[Serving]:
     """Starts it, with the sink on `port` and the dashboard on `page`, and waits for the sink; leaves nothing running."""
     port = port or free_port()
     sink = f"[sources.sink]\ntype = 'smtp-sink'\nport = {port}\ndomains = ['b.example']\n"
-    (folder / "mailhealth.toml").write_text(f"flush_seconds = 0.2\n{sink}[dashboard]\nport = {page or free_port()}\n{more}")
+    (folder / "mailhealth.toml").write_text(f"flush_seconds = {flush}\n{sink}[dashboard]\nport = {page or free_port()}\n{more}")
     with (folder / "said").open("ab") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "analyzer", "serve", *options], cwd=folder, stderr=said, stdout=said, start_new_session=True
