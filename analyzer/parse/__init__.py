@@ -52,7 +52,7 @@ def parse_message(data: bytes) -> Report:
 def _delivery_status(message: Message) -> Report | None:
     """The report of a message with delivery-status parts."""
     parts = dsn.status_parts(message)
-    if not parts or (parts[0].inside and not prose.is_from_a_mailer(message)):
+    if not parts:
         return None
     found: list[Outcome] = []
     reporting = envelope_id = None
@@ -85,7 +85,8 @@ def _merged(found: list[Outcome]) -> list[Outcome]:
 def _complete(outcome: Outcome, text: str, about: Original, mailed: list[str], alone: bool) -> Outcome:
     """The outcome with what the fields leave out: the address in full, the words of the text about it."""
     recipient = outcome.recipient
-    if not recipient or "@" not in recipient:
+    if not recipient or "@" not in recipient or recipient.upper().startswith("IMCEAEX-"):
+        # a name of the receiver's own: whom we mailed stands in the returned message
         same = [a for a in mailed if recipient and a.partition("@")[0].lower() == recipient.lower()]
         whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
         if whole:

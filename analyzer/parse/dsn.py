@@ -21,6 +21,8 @@ MAX_STATUS_BYTES = 8 * 1024 * 1024
 
 _FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
 _COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other)[^()]{6,300})\)", re.I)
+_FATE = {"action", "status", "diagnostic-code"}
+_LIKE_STATUS = re.compile(rb"\s*(?:Reporting-MTA|Original-Envelope-Id|Arrival-Date|Final-Recipient|Original-Recipient)[ \t]*:", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
 _AFTER = r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
 # words that must stand in the text in lower case, for searching every pattern in every text would take longer than all the rest
@@ -52,7 +54,9 @@ def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
         if "\n" in value:
             value = " ".join(value.split())
         begins = name in _STARTS and (current is None or name in current)
-        if begins or (current is None and name in {"action", "status", "diagnostic-code"}):
+        if current is None and not begins and name in _FATE and found and name not in found[-1]:
+            current = found[-1]  # some put a blank line after each field
+        elif begins or (current is None and name in _FATE):
             current = {}
             found.append(current)
             if len(found) > MAX_RECIPIENTS:
@@ -70,7 +74,15 @@ def stage(text: str) -> Stage | None:
 def status_parts(message: Message) -> list[Part]:
     """The delivery-status parts: those of the report itself, else those of a report that it holds."""
     parts = [p for p in message.parts if p.type in TYPES]
-    return [p for p in parts if not p.inside] or parts
+    return [p for p in parts if not p.inside] or _mistyped(message) or parts
+
+
+def _mistyped(message: Message) -> list[Part]:
+    """Delivery-status parts that call themselves something else."""
+    if message.top.type != "multipart/report":
+        return []
+    texts = (p for p in message.parts[1:20] if not p.inside and (p.type.startswith("text/") or p.type == "application/octet-stream"))
+    return [p for p in texts if _LIKE_STATUS.match(p.content(2000))]
 
 
 def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], bool]:
@@ -88,11 +100,12 @@ def read(text: str) -> tuple[list[Outcome], dict[str, str], bool]:
 def _outcome(group: dict[str, str]) -> Outcome:
     final = _recipient(group.get("final-recipient")) or _recipient(group.get("x-actual-recipient"))
     original = _recipient(group.get("original-recipient"))
-    diagnostic = _untyped(group.get("diagnostic-code") or group.get("x-diagnostic-code") or group.get("smtp-remote-response") or "")
+    said = next((group[n] for n in ("diagnostic-code", "x-diagnostic-code", "smtp-remote-response") if group.get(n)), "")
+    diagnostic = _untyped(said or group.get("x-supplementary-info", "").strip("<>").rpartition("smtp;")[2])
     if not diagnostic and (comment := _COMMENT.search(group.get("status", ""))):
         diagnostic = comment.group(1)  # 5.0.0 (recipient reached disk quota)
-    said = address.STATUS.search(group.get("status", ""))
-    field_status = said.group(1) if said else None
+    field = address.STATUS.search(group.get("status", ""))
+    field_status = field.group(1) if field else None
     code, reply_status = address.reply(diagnostic)
     recipient = original if original and "@" in original else final or original
     return Outcome(
