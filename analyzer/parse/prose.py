@@ -70,6 +70,14 @@ _GAVE_UP = re.compile(
 _ECHO = re.compile(
     r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.I | re.M
 )  # of the returned message's own title
+# what mail systems say of every failure alike: no evidence of this one
+_ALWAYS = re.compile(
+    r"(?:this is|please note that this is) only a (?:temporary failure report|warning)[^.\n]{0,80}|(?:for further assistance|if you (?:need|require) (?:further|more|additional) (?:help|assistance|information))[^\n]{0,160}"
+    r"|(?:please )?(?:contact|forward this (?:error|message) to|send (?:this )?(?:mail|e-?mail|message) to|report this[^\n]{0,30} to) (?:your|the|my|our) (?:local |own |mail |system |e-?mail |internet )*(?:administrator|postmaster|help ?desk|provider|support)[^\n]{0,120}"
+    r"|(?:this (?:message|mail|e-?mail) (?:was|is|has been) |i am an? )(?:created |generated )?automatically?(?: generated| created)?[^.\n]{0,100}|please (?:do not|don't) (?:reply|respond)[^.\n]{0,60}|please reply to <?\S{1,200}\s+if you feel[^\n]{0,60}|include this problem report[^.]{0,120}"
+    r"|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
+    re.I,
+)
 _HEADING_ONLY = re.compile(r"(?:following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I)
 _SAID = re.compile(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
@@ -183,6 +191,8 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
     words, host = (heard.words, heard.host) if heard else (_receivers(near), None)
     near = heard.words if heard and heard.recipient else near
     words = words or _paragraph_about(near, outcome)
+    if not words and not alone:
+        near = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
     code, status = address.reply(words or near)
     if status is None:
         status = address.reply(near)[1] if alone else None
@@ -191,7 +201,7 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=outcome.diagnostic or words,
-        prose=" ".join(_ECHO.sub(" ", near).split())[:2000] or None,
+        prose=" ".join(_ALWAYS.sub(" ", _ECHO.sub(" ", near)).split())[:2000] or None,
         remote_mta=outcome.remote_mta or host or _host(near),
         stage=outcome.stage or (heard.stage if heard else stage(near)),
     )
@@ -238,7 +248,7 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
     for n, paragraph in enumerate(paragraphs):
         if name in paragraph.lower():
             for text in (re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", paragraph, flags=re.I), *paragraphs[n + 1 : n + 2]):
-                words = " ".join(text.split()).strip(" :;.-*<>")
+                words = " ".join(_ALWAYS.sub(" ", text).split()).strip(" :;.-*<>")
                 if len(words) > 10 and not _HEADING_ONLY.search(words):
                     return words[:2000]
             return None
