@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 
 from analyzer.model import Kind, Outcome, Report, Stage
@@ -196,14 +197,15 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
     code, status = address.reply(words or near)
     if status is None:
         status = address.reply(near)[1] if alone else None
+    prose, nearby, step_said = _gist(near)
     return replace(
         outcome,
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=outcome.diagnostic or words,
-        prose=" ".join(_ALWAYS.sub(" ", _ECHO.sub(" ", near)).split())[:2000] or None,
-        remote_mta=outcome.remote_mta or host or _host(near),
-        stage=outcome.stage or (heard.stage if heard else stage(near)),
+        prose=prose,
+        remote_mta=outcome.remote_mta or host or nearby,
+        stage=outcome.stage or (heard.stage if heard else step_said),
     )
 
 
@@ -255,9 +257,12 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
     return None
 
 
-def _host(near: str) -> str | None:
-    found = _HOST.search(near)
-    return found.group(1) if found else None
+@lru_cache(maxsize=4)  # a list of many names has one text
+def _gist(near: str) -> tuple[str | None, str | None, Stage | None]:
+    """The reporter's words without what it always says, the host that it names, the step that it speaks of."""
+    host = _HOST.search(near)
+    prose = " ".join(_ALWAYS.sub(" ", _ECHO.sub(" ", near)).split())[:2000]
+    return prose or None, host.group(1) if host else None, stage(near)
 
 
 def _receivers(near: str) -> str | None:
