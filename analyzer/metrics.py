@@ -150,9 +150,9 @@ class Numbers:
         self.refresh()
 
     @classmethod
-    def open(cls, path: Path, window_days: int = 5, conversion_days: int = 7) -> Numbers:
+    def open(cls, path: Path | str, window_days: int = 5, conversion_days: int = 7) -> Numbers:
         """The numbers of the store at `path`. Raises StoreError."""
-        return cls(Store(path, create=False), window_days, conversion_days)
+        return cls(Store(Path(path), create=False), window_days, conversion_days)
 
     @property
     def simulated(self) -> str | None:

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-pytest_plugins = ["tests.servers.dovecot", "tests.servers.postfix"]
+pytest_plugins = ["tests.month", "tests.servers.dovecot", "tests.servers.postfix"]
 
 
 def need(program: str, package: str) -> str:

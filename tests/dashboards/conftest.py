@@ -1,4 +1,4 @@
-"""A simulated month, the dashboard over it, and a real browser."""
+"""The dashboard over a simulated month, and a real browser."""
 
 from __future__ import annotations
 
@@ -6,44 +6,22 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analyzer.cli.dash import dashboard_command, dashboard_environment
-from analyzer.config import load
-from analyzer.demo import write
-from analyzer.pipeline import flush
-from analyzer.store import Store
-from collectors import build
 from tests.conftest import need
 from tests.servers import free_port, until
 
 PAGES = {"": "Overview", "bounces": "Bounces", "engagement": "Engagement", "test_sends": "Test sends", "message": "Message"}
-NOTICE = "Simulated data: a made-up shop, seed 7"
 READY = """() => {
   const app = document.querySelector('[data-testid="stApp"]');
   if (app?.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')) return false;
   if (document.querySelector('[data-testid="stSkeleton"], [data-testid="stAppSkeleton"]')) return false;
   return [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')].every(c => c.querySelector('canvas, svg'));
 }"""
-
-
-@pytest.fixture(scope="session")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The store of a small simulated month."""
-    plan = write(tmp_path_factory.mktemp("month"), 7, 3000, until=date(2026, 11, 23))
-    config = load(plan.config)
-    store = Store(config.store)
-    for name, source in config.sources.items():
-        build(name, source).collect(store.inbox.keep, partial(store.inbox.cursor, name))
-    store.inbox.keep(plan.test_sends)
-    flush(store)
-    store.mark_simulated(NOTICE)
-    return store.path
 
 
 @pytest.fixture(scope="session")

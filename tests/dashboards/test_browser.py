@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from tests.dashboards.conftest import NOTICE, PAGES, drawn
+from tests.dashboards.conftest import PAGES, drawn
+from tests.month import NOTICE
 
 pytestmark = pytest.mark.browser
 Visit = Callable[..., Any]
