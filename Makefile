@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint format lock bench clean
+.PHONY: demo test notebook lint format lock bench clean
 
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
 
 test: .venv/ready lint  ## everything that CI runs
 	$(BIN)/pytest
+
+notebook: .venv/ready  ## the first look, in JupyterLab, over the demo's store or the one that MAILHEALTH_STORE names
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "jupyterlab>=4,<5"
+	$(BIN)/python -m jupyterlab notebooks/first-look.ipynb
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ def main(url: str) -> None:
     """Opens the page in Chromium and keeps what a person sees first, in few colours, so that the file stays small."""
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=False)
-        page = browser.new_page(viewport={"width": 1360, "height": 1180})
+        page = browser.new_page(viewport={"width": 1360, "height": 1440})
         page.goto(url)
         page.wait_for_function(DRAWN, timeout=60_000)
         page.wait_for_timeout(500)  # the last chart fades in
