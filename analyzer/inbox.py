@@ -107,10 +107,38 @@ class Inbox:
                 break
             last = seq
         rows = self._rows(
-            "SELECT seq, data, media_type, source, received_at, envelope FROM captures WHERE seq > ? AND seq <= ? ORDER BY seq",
+            "SELECT * FROM captures WHERE seq > ? AND seq <= ? ORDER BY seq",
             (after, last),
         )
         return [(row[0], _capture(*row[1:])) for row in rows]
+
+    @property
+    def app(self) -> str:
+        """The name under which a lake notes how far it has taken from this inbox."""
+        return f"inbox:{self.identity}"
+
+    def last(self) -> int:
+        """The highest sequence number given so far."""
+        rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'captures'")
+        return int(rows[0][0]) if rows else 0
+
+    def adopt(self, filed: Iterable[str], mark: int) -> None:
+        """Learns which captures a lake has already, and that it has noted `mark`: no sequence number up to there is given again."""
+        with self._transaction():
+            self._db.execute("CREATE TEMP TABLE filed (id BLOB PRIMARY KEY) WITHOUT ROWID")
+            self._db.executemany("INSERT OR IGNORE INTO filed VALUES (?)", ((bytes.fromhex(i),) for i in filed))
+            self._db.execute("INSERT OR IGNORE INTO seen SELECT id FROM filed")
+            free = max(mark, self.last())
+            for (seq,) in self._rows("SELECT seq FROM captures ORDER BY seq"):
+                capture = _capture(*self._rows("SELECT * FROM captures WHERE seq = ?", (seq,))[0][1:])
+                if self._rows("SELECT 1 FROM filed WHERE id = ?", (bytes.fromhex(capture.id),)):
+                    self._db.execute("DELETE FROM captures WHERE seq = ?", (seq,))
+                elif seq <= mark:
+                    free += 1
+                    self._db.execute("UPDATE captures SET seq = ? WHERE seq = ?", (free, seq))
+            self._db.execute("DELETE FROM sqlite_sequence WHERE name = 'captures'")
+            self._db.execute("INSERT INTO sqlite_sequence VALUES ('captures', ?)", (free,))
+            self._db.execute("DROP TABLE filed")
 
     def waiting(self) -> int:
         """How many captures have not been dropped yet."""
@@ -236,7 +264,7 @@ def _sentence(e: sqlite3.Error) -> str:
         "readonly": "cannot be written; check the owner and permissions of the file and its folder.",
         "unable to open": "cannot be opened; check that the folder exists and that you may write there.",
         "not a database": "is not a Mailhealth inbox, or is damaged; restore it from a backup or choose another store.",
-        "malformed": "is damaged; restore it from a backup, or move it away and collect again.",
+        "malformed": "is damaged; restore it from a backup, or move it away and collect again: what the lake has is not taken twice.",
         "locked": f"was locked by another process for {BUSY_SECONDS:.0f} s; is a copy or backup running?",
     }.items():
         if found in words:

@@ -88,7 +88,7 @@ def _flush_batch(store: Store, pool: Executor | None) -> Flushed | None:
     The two tables commit one after the other, and each carries its own mark. A crash between them leaves the marks apart,
     and the next batch gives each table just what it lacks; the inbox forgets bytes only when both have them.
     """
-    inbox, lake, app = store.inbox, store.lake, f"inbox:{store.inbox.identity}"
+    inbox, lake, app = store.inbox, store.lake, store.inbox.app
     marks = {name: lake.kept(name, app) for name in ("captures", "events")}
     batch = inbox.pending(min(marks.values()), BATCH_CAPTURES, BATCH_BYTES)
     if not batch:

@@ -76,6 +76,19 @@ class Store:
             raise StoreError(f"{path}: is damaged ({len(key)} bytes, expected 32); restore it, or recipients can no longer be told apart.")
         return key
 
+    def reconcile(self) -> None:
+        """Teaches the inbox what the lake has, when it does not know: one that was made anew, or restored from a backup.
+
+        To be done before anything is collected. Else captures would be filed twice, or taken for filed and lost. Raises StoreError.
+        """
+        from analyzer.lake import SCHEMAS
+
+        mark = max(self.lake.kept(name, self.inbox.app) for name in SCHEMAS)
+        stranger = mark == 0 and self.lake.version("events") >= 0
+        if stranger or mark > self.inbox.last():
+            # by their events: a capture without any has not been judged yet
+            self.inbox.adopt((row["capture_id"] for row in self.lake.rows("events", columns=["capture_id"])), mark)
+
     def check(self) -> str | None:
         """What is wrong with the store, None when nothing is: opens and writes each part of it. Raises StoreError."""
         from analyzer.lake import SCHEMAS

@@ -45,6 +45,7 @@ def command(path: Path, sources: tuple[str, ...], quiet: bool) -> int:
     config = settings(path)
     names = chosen(config, sources, path)
     store = Store(config.store)
+    store.reconcile()
     failed = 0
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -49,6 +49,7 @@ def _work(config: Config, part: str) -> None:
     if part == "flusher":
         from analyzer.pipeline import run_flusher
 
+        store.reconcile()
         run_flusher(store, config.flush_seconds, stop, partial(_say, part))
         return
     with GroupKeeper(store.inbox) as keep:

@@ -81,6 +81,7 @@ def command(path: Path, no_dashboard: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     store = Store(config.store)
     with store.served():
+        store.reconcile()
         store.inbox.close()
         mailhealth = [sys.executable, "-m", "analyzer", "--config", str(path), "run", "--supervised"]
         shown = [] if no_dashboard else ["dashboard"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -77,6 +78,42 @@ def test_garbage_is_counted_and_its_neighbours_stay(tmp_path: Path) -> None:
     store.inbox.keep([bounce(1), Capture(b"", MESSAGE, "test", NOW), Capture(b"\x00\xff", "odd/type", "test", NOW), bounce(2)])
     assert flush(store).unreadable == 2
     assert sorted(str(r["kind"]) for r in rows(store)) == ["bounced", "bounced", "unreadable", "unreadable"]
+
+
+def test_an_inbox_that_was_lost_takes_nothing_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.inbox.keep([bounce(1), bounce(2)])
+    flush(store)
+    store.inbox.close()
+    for file in tmp_path.glob("inbox.sqlite*"):
+        file.unlink()
+    store = Store(tmp_path)
+    store.reconcile()
+    assert store.inbox.keep([bounce(1), bounce(2), bounce(3)]) == 1
+    flush(store)
+    assert len(rows(store)) == len(rows(store, "captures")) == 3
+
+
+def test_an_inbox_restored_from_a_backup_loses_nothing_that_comes_after_and_takes_nothing_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.inbox.keep([bounce(1), bounce(2)])
+    with sqlite3.connect(tmp_path / "backup") as backup, sqlite3.connect(tmp_path / "inbox.sqlite") as now:
+        now.backup(backup)
+    store.inbox.keep([bounce(n) for n in range(3, 9)])
+    flush(store)
+    store.inbox.close()
+    for file in tmp_path.glob("inbox.sqlite*"):
+        file.unlink()
+    (tmp_path / "backup").rename(tmp_path / "inbox.sqlite")
+    store = Store(tmp_path)
+    assert store.inbox.keep([bounce(9)]) == 1  # before anybody noticed
+    store.reconcile()
+    assert store.inbox.keep([bounce(n) for n in range(1, 12)]) == 2
+    flush(store)
+    assert len(rows(store)) == len(rows(store, "captures")) == 11
+    before = store.inbox.last()
+    store.reconcile()
+    assert store.inbox.last() == before
 
 
 def test_a_flush_ends_though_mail_keeps_coming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
