@@ -5,7 +5,8 @@ There is no database file, so readers in several processes never block the write
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import duckdb
 import ibis
@@ -31,3 +32,11 @@ class Engine:
         if not files:
             return version, ibis.memtable(EVENT_SCHEMA.empty_table())
         return version, self.connection.read_parquet(files, table_name="events", hive_partitioning=True, union_by_name=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What goes wrong with the lake's files becomes StoreError."""
+        try:
+            yield
+        except duckdb.Error as e:
+            raise self._lake.unreadable("events", e) from None

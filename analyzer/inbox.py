@@ -144,6 +144,12 @@ class Inbox:
         """How many captures have not been dropped yet."""
         return int(self._rows("SELECT count(*) FROM captures")[0][0])
 
+    def ids(self, upto: int) -> Iterator[str]:
+        """The ids of captures up to a sequence number that have not been dropped."""
+        for (seq,) in self._rows("SELECT seq FROM captures WHERE seq <= ?", (upto,)):
+            for row in self._rows("SELECT * FROM captures WHERE seq = ?", (seq,)):
+                yield _capture(*row[1:]).id
+
     def drop(self, upto: int) -> None:
         """Forgets the bytes of captures up to a sequence number: they are in the lake. Their ids stay, so that nothing is taken twice."""
         with self._transaction():

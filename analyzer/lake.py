@@ -74,7 +74,7 @@ class Lake:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as e:
-            raise StoreError(f"{self.path / name}: cannot be read ({_short(e)}); check permissions, or restore it.") from None
+            raise self.unreadable(name, e) from None
 
     def version(self, name: str = "events") -> int:
         """The number of the table's last commit; -1 before the first."""
@@ -140,56 +140,64 @@ class Lake:
         return sorted(date.fromisoformat(p["day"]) for p in table.partitions() if p["day"]) if table else []
 
     def rows(self, name: str, day: date | None = None, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-        """The rows of a table, or of one day of it, in batches of bounded size."""
+        """The rows of a table, or of one day of it, as they are now, in batches of bounded size. Raises StoreError."""
         table = self.table(name)
-        if table is None:
-            return
-        dataset = table.to_pyarrow_dataset()
-        where = ds.field("day") == pa.scalar(day, pa.date32()) if day else None
-        names = list(columns or dataset.schema.names)
-        size = 200 if name == "captures" else 2_000
-        for batch in dataset.to_batches(columns=names, filter=where, batch_size=size, batch_readahead=1, fragment_readahead=1):
-            yield from batch.to_pylist()
+        return self._rows(name, table, day, columns) if table else iter(())
 
-    def day(self, day: date) -> tuple[int, pa.Table]:
-        """The version of the events table, and one day's events in it."""
+    def _rows(self, name: str, table: DeltaTable, day: date | None, columns: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+        with self._reading(name):
+            dataset = table.to_pyarrow_dataset()
+            where = ds.field("day") == pa.scalar(day, pa.date32()) if day else None
+            names = list(columns or dataset.schema.names)
+            size = 200 if name == "captures" else 2_000
+            for batch in dataset.to_batches(columns=names, filter=where, batch_size=size, batch_readahead=1, fragment_readahead=1):
+                yield from batch.to_pylist()
+
+    def day(self, day: date) -> tuple[frozenset[str], pa.Table]:
+        """The files of one day's events, and the events in them. Raises StoreError."""
         table = self.table("events")
         if table is None:
-            return -1, EVENT_SCHEMA.empty_table()
-        found = table.to_pyarrow_dataset().to_table(filter=ds.field("day") == pa.scalar(day, pa.date32()))
+            return frozenset(), EVENT_SCHEMA.empty_table()
+        with self._reading("events"):
+            found = table.to_pyarrow_dataset().to_table(filter=ds.field("day") == pa.scalar(day, pa.date32()))
         # a table from before a field came to Event lacks its column
         columns = [found[f.name].cast(f.type) if f.name in found.schema.names else pa.nulls(found.num_rows, f.type) for f in EVENT_SCHEMA]
-        return table.version(), pa.table(columns, schema=EVENT_SCHEMA)
+        return _files_of(table, day), pa.table(columns, schema=EVENT_SCHEMA)
 
     def captures(self, day: date | None = None) -> Iterator[tuple[str, Capture]]:
-        """Capture id and capture, of all or of one day."""
-        for row in self.rows("captures", day):
-            yield row["capture_id"], _capture(row)
+        """Capture id and capture, of all or of one day, as they are now. Raises StoreError."""
+        return ((row["capture_id"], _capture(row)) for row in self.rows("captures", day))
 
     def get(self, capture_id: str) -> Capture | None:
         """One capture by its id."""
         table = self.table("captures")
         if table is None:
             return None
-        found = table.to_pyarrow_dataset().to_table(filter=ds.field("capture_id") == capture_id).slice(0, 1).to_pylist()
+        with self._reading("captures"):
+            found = table.to_pyarrow_dataset().to_table(filter=ds.field("capture_id") == capture_id).slice(0, 1).to_pylist()
         return _capture(found[0]) if found else None
 
-    def replace_day(self, day: date, events: pa.Table, known: int) -> bool:
-        """Puts `events` in the place of one day's; False when the table has moved on since version `known`."""
-        table = self.table("events")
-        if table is None or table.version() != known:
-            return False
-        with self._writing("events"), suppress(CommitFailedError):
-            write_deltalake(
-                table,
-                events,
-                mode="overwrite",
-                predicate=f"day = '{day.isoformat()}'",
-                writer_properties=WRITTEN["events"],
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
-            return True
+    def replace_day(self, day: date, events: pa.Table, known: frozenset[str]) -> bool:
+        """Puts `events` in the place of one day's; False when the day is no longer what its files were. Raises StoreError."""
+        for _ in range(ATTEMPTS):
+            table = self._made("events")
+            if _files_of(table, day) != known:
+                return False
+            # a commit that meets another one is tried again: that may have been of another day
+            with self._writing("events"), suppress(CommitFailedError):
+                self._replace(table, day, events)
+                return True
         return False
+
+    def _replace(self, table: DeltaTable, day: date, events: pa.Table) -> None:
+        write_deltalake(
+            table,
+            events,
+            mode="overwrite",
+            predicate=f"day = '{day.isoformat()}'",
+            writer_properties=WRITTEN["events"],
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
 
     def tidy(self) -> bool:
         """What a flusher does now and then: joins small files when many have gathered, and deletes what was joined a day ago.
@@ -223,6 +231,21 @@ class Lake:
                 with self._writing(name):
                     done[name] = len(table.vacuum(retention_hours=hours, dry_run=False, enforce_retention_duration=False))
         return done
+
+    def unreadable(self, name: str, e: Exception) -> StoreError:
+        """The sentence on a table that cannot be read."""
+        mend = "restore it from a backup"
+        if name == "events":
+            mend = f"move {self.path / name} away and run `mailhealth replay`, which makes it anew from the captures"
+        return StoreError(f"{self.path / name}: cannot be read ({_short(e)}). Check its permissions; if it is damaged, {mend}.")
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """What goes wrong with reading becomes StoreError."""
+        try:
+            yield
+        except (DeltaError, OSError, pa.ArrowException) as e:
+            raise self.unreadable(name, e) from None
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
@@ -279,5 +302,10 @@ def _capture(row: dict[str, Any]) -> Capture:
     return Capture(row["data"], row["media_type"], row["source"], row["received_at"], envelope)
 
 
+def _files_of(table: DeltaTable, day: date) -> frozenset[str]:
+    return frozenset(table.file_uris(file_pruning_predicate=f"day = '{day.isoformat()}'"))
+
+
 def _short(e: Exception) -> str:
-    return " ".join(str(e).split())[:300]
+    # Rust adds where it was in its own code
+    return " ".join(str(e).partition(" 0: ")[0].split())[:300]

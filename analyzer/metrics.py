@@ -168,8 +168,9 @@ class Numbers:
             if self._store.lake.version("events") == self.version:
                 return False
             engine = Engine(self._store.lake)
-            version, events = engine.events()
-            rows = engine.connection.create_table("ledger", ledger(events, self._window, self._conversion))
+            with engine.reading():
+                version, events = engine.events()
+                rows = engine.connection.create_table("ledger", ledger(events, self._window, self._conversion))
             with self._lock:
                 self._events, self._ledger, self.version = events, rows, version
             return True

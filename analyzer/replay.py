@@ -41,7 +41,8 @@ class Change:
 def replay(store: Store, dry_run: bool = False, progress: Callable[[int, int], None] | None = None, processes: int = 1) -> Iterator[Change]:
     """Yields each event that changed, day by day; unless `dry_run`, a day is written when its changes have been found.
 
-    Captures that the flusher has not judged yet are left to it. Raises StoreError, RulesError.
+    Captures that the flusher has not judged yet are left to it. Captures whose events are gone are judged anew: a lost events table
+    comes back so. Raises StoreError, RulesError.
     """
     days = store.lake.days("captures")
     pool = ProcessPoolExecutor(processes) if processes > 1 else None
@@ -57,35 +58,38 @@ def replay(store: Store, dry_run: bool = False, progress: Callable[[int, int], N
 
 def _replay_day(store: Store, day: date, dry_run: bool, pool: Executor | None) -> list[Change]:
     for _ in range(ATTEMPTS):
-        version, before = store.lake.day(day)
-        after = _judged_anew(store, day, before, dry_run, pool)
+        # in this order: a capture that is there, not with the flusher, and not judged then, has lost its events
+        captures = store.lake.captures(day)
+        waiting = set(store.inbox.ids(store.lake.kept("captures", store.inbox.app)))
+        files, before = store.lake.day(day)
+        waiting -= set(pc.unique(before["capture_id"]).to_pylist()) if waiting else set()
+        after = _judged_anew(store, _parts(captures, waiting), dry_run, pool)
         changes = _changes(before, after)
-        if dry_run or not changes or store.lake.replace_day(day, after, version):
+        if dry_run or not changes or store.lake.replace_day(day, after, files):
             return changes
     raise StoreError(
         f"{store.lake.path}: events of {day} kept arriving while they were rewritten; stop `mailhealth serve` and replay again."
     )
 
 
-def _judged_anew(store: Store, day: date, before: pa.Table, dry_run: bool, pool: Executor | None) -> pa.Table:
-    """The day's events by today's rules, in the order of their ids."""
-    judged = set(pc.unique(before["capture_id"]).to_pylist())
+def _judged_anew(store: Store, parts: Iterator[list[Capture]], dry_run: bool, pool: Executor | None) -> pa.Table:
+    """The events of captures by today's rules, in the order of their ids."""
     tables = [EVENT_SCHEMA.empty_table()]
-    for table, addresses in ordered(pool, partial(read_captures, key=store.key), _parts(store.lake.captures(day), judged)):
+    for table, addresses in ordered(pool, partial(read_captures, key=store.key), parts):
         tables.append(table)
         if not dry_run:
             store.inbox.remember(addresses)
     return pa.concat_tables(tables).sort_by("event_id")
 
 
-def _parts(captures: Iterator[tuple[str, Capture]], wanted: set[str]) -> Iterator[list[Capture]]:
-    """The wanted captures, once each, in parts of bounded size."""
+def _parts(captures: Iterator[tuple[str, Capture]], done: set[str]) -> Iterator[list[Capture]]:
+    """The captures, once each and without those that are `done`, in parts of bounded size."""
     part: list[Capture] = []
     size = 0
     for capture_id, capture in captures:
-        if capture_id not in wanted:
+        if capture_id in done:
             continue
-        wanted.discard(capture_id)
+        done.add(capture_id)
         part.append(capture)
         size += len(capture.data)
         if len(part) >= PART or size >= PART_BYTES:

@@ -12,10 +12,11 @@ import pytest
 
 from analyzer import lake as lakes
 from analyzer import pipeline
+from analyzer.classify import use_rules
 from analyzer.lake import EVENT_SCHEMA, event_table
 from analyzer.model import Event
 from analyzer.pipeline import flush, run_flusher
-from analyzer.replay import _changes
+from analyzer.replay import _changes, replay
 from analyzer.store import Store
 from tests.analyzer.test_keeping import NOW, bounce
 from tests.servers import until
@@ -109,3 +110,23 @@ def test_replay_tells_apart_what_changed_what_is_new_and_what_is_gone() -> None:
     assert changes[3].changed["kind"] == (None, "bounced")
     assert _changes(EVENT_SCHEMA.empty_table(), EVENT_SCHEMA.empty_table()) == []
     assert _changes(before, pa.concat_tables([before])) == []
+
+
+def test_replay_while_mail_is_being_filed_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    store, stop = Store(tmp_path / "store"), threading.Event()
+    rule = tmp_path / "ours.toml"
+    flusher = threading.Thread(target=run_flusher, args=(Store(tmp_path / "store"), 0.3, stop))
+    flusher.start()
+    try:
+        for n, reason in enumerate(("greylisted", "policy", "greylisted", "policy")):
+            store.inbox.keep([bounce(m, b"the relay is asleep") for m in range(n * 50, n * 50 + 50)])
+            rule.write_text(f'[asleep]\nreason = "{reason}"\nphrases = ["relay is asleep"]\n')
+            use_rules(rule)
+            changes = list(replay(store))
+            assert all(c.before and c.after for c in changes), "nothing comes or goes: the rule alone has changed"
+    finally:
+        stop.set()
+        flusher.join()
+        use_rules(None)
+    assert len(filed(store)) == len(set(filed(store))) == 200
+    assert filed(store) == filed(store, "captures")

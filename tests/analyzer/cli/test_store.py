@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from analyzer.lake import Lake
+from analyzer.model import StoreError
 from analyzer.store import Store
 from tests.analyzer.cli.conftest import Cli, bounce
 
@@ -23,7 +27,7 @@ def deliver(folder: Path, *messages: bytes) -> None:
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
-    return sorted(Store(folder / "mailhealth-data").lake.rows("events"), key=lambda e: str(e["diagnostic"]))
+    return sorted(Store(folder / "mailhealth-data").lake.rows("events"), key=lambda e: str(e["event_id"]))
 
 
 def test_collect_twice_is_boring(cli: Cli, config: Write, tmp_path: Path) -> None:
@@ -112,6 +116,68 @@ def test_replay_after_one_rule_changed_prints_exactly_the_events_that_changed(cl
     assert [e for e in after if e["event_id"] != mine["event_id"]] == [e for e in before if e["event_id"] != mine["event_id"]]
     assert [e["reason"] for e in after if e["event_id"] == mine["event_id"]] == ["greylisted"]
     assert cli("replay").out == "0 events changed.\n"
+
+
+def test_events_that_were_lost_are_made_anew_from_the_captures(cli: Cli, config: Write, tmp_path: Path) -> None:
+    config(SOURCE)
+    deliver(tmp_path, bounce(1), bounce(2))
+    cli("collect", "--quiet")
+    before = events(tmp_path)
+    shutil.rmtree(tmp_path / "mailhealth-data" / "lake" / "events")
+    assert cli("replay").out.endswith("2 events changed.\n")
+    assert events(tmp_path) == before
+    deliver(tmp_path, bounce(1), bounce(2), bounce(3))
+    cli("collect", "--quiet")
+    assert len(events(tmp_path)) == 3
+
+
+def test_replay_leaves_to_the_flusher_what_it_has_not_judged(cli: Cli, config: Write, tmp_path: Path) -> None:
+    config(SOURCE)
+    deliver(tmp_path, bounce(1))
+    cli("collect", "--quiet")
+    (tmp_path / "mail" / "2.eml").write_bytes(bounce(2))
+    store, append = Store(tmp_path / "mailhealth-data"), Lake.append
+
+    def killed(lake: Lake, name: str, *rest: Any) -> bool:
+        if name == "events":
+            raise StoreError("killed between the two tables")
+        return append(lake, name, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lake, "append", killed)
+        assert cli("collect", "--quiet").code == 2
+    assert len(list(store.lake.captures())) == 2
+    assert cli("replay").out == "0 events changed.\n"
+    cli("collect", "--quiet")
+    assert len(events(tmp_path)) == len(list(store.lake.captures())) == 2
+
+
+@pytest.mark.parametrize("damage", ["garbage in the log", "a gap in the log", "garbage in a file", "a file that is gone"])
+@pytest.mark.parametrize("table", ["captures", "events"])
+def test_a_damaged_lake_is_a_sentence_with_the_way_out(cli: Cli, config: Write, tmp_path: Path, damage: str, table: str) -> None:
+    config(SOURCE)
+    deliver(tmp_path, bounce(1))
+    cli("collect", "--quiet")
+    deliver(tmp_path, bounce(1), bounce(2))
+    cli("collect", "--quiet")
+    place = tmp_path / "mailhealth-data" / "lake" / table
+    for file in place.glob(
+        "_delta_log/*2.json" if damage == "garbage in the log" else "_delta_log/*1.json" if "gap" in damage else "day=*/*"
+    ):
+        if "garbage" in damage:
+            file.write_text("garbage")
+        else:
+            file.unlink()
+    ran = cli("replay")
+    assert ran.code == 2
+    assert re.search(rf"lake/{table}: cannot be read \(.*\)\. Check its permissions; if it is damaged, ", ran.err)
+    assert "<unknown>" not in ran.err
+    if table == "events":
+        ran = cli("report")
+        assert ran.code == 2 and "run `mailhealth replay`, which makes it anew" in ran.err
+        shutil.rmtree(place)
+        assert cli("replay").code == 0
+        assert len(events(tmp_path)) == 2
 
 
 def test_a_broken_rule_stops_everything_before_anything_is_judged_by_it(cli: Cli, config: Write, tmp_path: Path) -> None:
