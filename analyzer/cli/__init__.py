@@ -6,6 +6,7 @@ Commands are imported when they are called, so that `mailhealth --help` answers 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -112,14 +113,19 @@ def main(args: Sequence[str] | None = None) -> None:
     """Runs the command line; what the operator can mend ends with one sentence and exit code 2."""
     try:
         code = cli.main(args, prog_name="mailhealth", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
     except click.ClickException as e:
         e.show()
         sys.exit(e.exit_code)
+    except BrokenPipeError:
+        _give_up_output()  # its reader has seen enough, as `head` does
+        sys.exit(1)
     except OSError as e:
         Fault(f"{e.filename or 'the output'}: {e.strerror or e}.").show()
+        _give_up_output()
         sys.exit(2)
     except Exception as e:
         if not _operators(e):
@@ -127,6 +133,11 @@ def main(args: Sequence[str] | None = None) -> None:
         Fault(str(e)).show()
         sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _give_up_output() -> None:
+    """Lets go of what cannot be written: Python would try again at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _operators(e: Exception) -> bool:

@@ -73,9 +73,9 @@ def test_idle_notices_new_mail_and_stops_when_told(mailbox: Mailbox, tmp_path: P
     thread = threading.Thread(target=collector.watch, args=(inbox.keep, partial(inbox.cursor, "b"), stop))
     thread.start()
     try:
-        until(lambda: inbox.waiting() == 1, 10, "the first message")
+        until(lambda: inbox.waiting() == 1, 30, "the first message")
         mailbox.deliver(b"Subject: 2\n\n2\n")
-        until(lambda: inbox.waiting() == 2, 10, "the message that IDLE tells of")
+        until(lambda: inbox.waiting() == 2, 30, "the message that IDLE tells of")
     finally:
         stop.set()
         thread.join(10)
@@ -118,9 +118,9 @@ def test_a_server_that_goes_and_comes_back_costs_no_mail(tmp_path: Path) -> None
         thread = threading.Thread(target=collector.watch, args=(inbox.keep, partial(inbox.cursor, "b"), stop, notes))
         thread.start()
         try:
-            until(lambda: inbox.waiting() == 1, 10, "the first message")
+            until(lambda: inbox.waiting() == 1, 30, "the first message")
             server.stop()
-            until(lambda: notes.said, 10, "a note of the lost connection")
+            until(lambda: notes.said, 30, "a note of the lost connection")
             mailbox.deliver(b"Subject: 2\n\n2\n")
             server.start()
             until(lambda: inbox.waiting() == 2, 20, "the message that came meanwhile")

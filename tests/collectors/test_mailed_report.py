@@ -78,7 +78,7 @@ via = "main"
 
 def arrived(mailbox: Mailbox) -> EmailMessage:
     """The one message that is in the mailbox, as the standard library reads it."""
-    until(mailbox.state, 10, "the report")
+    until(mailbox.state, 30, "the report")
     with mailbox.client() as client:
         client.select_folder("INBOX", readonly=True)
         (got,) = client.fetch(client.search(), [b"BODY.PEEK[]"]).values()

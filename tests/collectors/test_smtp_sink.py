@@ -142,7 +142,7 @@ def test_more_clients_than_it_serves_are_asked_to_come_again(tmp_path: Path, mon
             with pytest.raises(smtplib.SMTPConnectError) as told:
                 smtplib.SMTP("127.0.0.1", port, timeout=10)
             assert told.value.smtp_code == 421
-        until(lambda: smtplib.SMTP("127.0.0.1", port, timeout=10).quit()[0] == 221, 10, "a place")
+        until(lambda: smtplib.SMTP("127.0.0.1", port, timeout=10).quit()[0] == 221, 30, "a place")
 
 
 def test_what_is_being_kept_when_it_stops_is_kept_and_answered(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def sink(keep: Keep, **more: object) -> Iterator[int]:
     thread = threading.Thread(target=SmtpSinkCollector("sink", source).watch, args=(keep, dict, stop))
     thread.start()
     try:
-        until(partial(answers, source.port), 10, "the sink")
+        until(partial(answers, source.port), 30, "the sink")
         yield source.port
     finally:
         stop.set()
