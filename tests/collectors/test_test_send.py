@@ -99,7 +99,7 @@ def test_it_is_found_in_inbox_and_in_junk(tmp_path, postfix, dovecot, send) -> N
     code, said = send("good", "bad")
     assert code == 0
     assert re.search(r"good .*: found in INBOX after \d+\.\d s; spf=pass dkim=pass dmarc=pass", said)
-    assert re.search(r"bad .*: found in Junk \(junk\) after \d+\.\d s; spf=softfail dkim=none dmarc=fail", said)
+    assert re.search(r"bad .*: found in Junk, the junk folder, after \d+\.\d s; spf=softfail dkim=none dmarc=fail", said)
     shown = results(tmp_path).set_index("folder")
     assert set(shown.index) == {"INBOX", "Junk"}
     assert shown["kind"].tolist() == ["placed", "placed"]
