@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +28,8 @@ BATCH_BYTES = 16 * 1024 * 1024
 TIMEOUT = 60.0  # seconds without an answer
 RENEW_IDLE = 9 * 60.0  # a dead connection says nothing, so IDLE is begun anew before ten minutes are over
 LOST = (IMAPClientError, imaplib.IMAP4.abort, imaplib.IMAP4.error, OSError, EOFError)
+GARBLED = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+"""What the libraries raise over answers that are no IMAP."""
 
 
 class ImapCollector:
@@ -64,11 +66,10 @@ class ImapCollector:
             raise SourceFailed(
                 f"{self._where()}: the connection was lost ({_short(e)}); what was kept stays, the next pass goes on from there."
             ) from None
+        except GARBLED as e:
+            raise self._garbled(e) from e
         finally:
-            try:
-                client.logout()
-            except LOST:
-                client.shutdown()
+            _leave(client)
 
     def _connect(self) -> imapclient.IMAPClient:
         s = self._source
@@ -88,13 +89,15 @@ class ImapCollector:
             raise SourceFailed(
                 f"{self._where()}: cannot connect to port {port} ({_short(e)}); check host, port and tls = {s.tls!r}."
             ) from None
+        except GARBLED as e:
+            raise self._garbled(e) from e
         try:
             if password.isascii() and s.user.isascii():
                 client.login(s.user, password)
             else:
                 client.plain_login(s.user, password)  # LOGIN has no way to say in which characters it speaks
-        except (UnicodeError, *LOST) as e:
-            client.shutdown()
+        except (*GARBLED, *LOST) as e:
+            _leave(client)
             # the server's words, which may repeat what it was told
             words = _short(e).replace(password, "(secret)") if password else _short(e)
             if isinstance(e, LoginError) and not isinstance(e.__context__, imaplib.IMAP4.abort):
@@ -200,8 +203,22 @@ class ImapCollector:
         finally:
             client.idle_done()
 
+    def _garbled(self, e: Exception) -> SourceFailed:
+        return SourceFailed(
+            f"{self._where()}: the server's answer cannot be read ({type(e).__name__}: {_short(e)}); is that an IMAP server?"
+        )
+
     def _where(self) -> str:
         return f"mailbox {self._source.user} on {self._source.host} (sources.{self.name})"
+
+
+def _leave(client: imapclient.IMAPClient) -> None:
+    """Logs out, or hangs up on a server that does not listen any more."""
+    try:
+        client.logout()
+    except (*GARBLED, *LOST):
+        with suppress(OSError):
+            client.shutdown()
 
 
 def _short(e: Exception) -> str:

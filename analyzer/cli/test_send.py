@@ -70,4 +70,6 @@ def _tell(dialogue: bool, p: Placement) -> None:
     else:
         mark = click.style("!!", fg="yellow") if p.junk else click.style("ok", fg="green")
         authentication = p.authentication or "the receiver noted no authentication"
-        click.echo(f"{mark}  {whose}: found in {p.folder}{', the junk folder,' if p.junk else ''} after {p.seconds:.1f} s; {authentication}")
+        click.echo(
+            f"{mark}  {whose}: found in {p.folder}{', the junk folder,' if p.junk else ''} after {p.seconds:.1f} s; {authentication}"
+        )

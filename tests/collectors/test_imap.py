@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,29 +132,27 @@ def test_a_server_that_goes_and_comes_back_costs_no_mail(tmp_path: Path) -> None
     assert all("Next attempt in" in n for n in notes.said)
 
 
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (b"* BYE too many connections\r\n", "connection was lost before the password was accepted"),
-        (b"", "connection was lost before the password was accepted"),
-        (b"%s BAD do not know: %s\r\n", "refused the password"),
-    ],
-)
-def test_a_server_that_fails_at_the_password_is_a_sentence_without_it(answer: bytes, words: str, tmp_path: Path) -> None:
-    """It hangs up, or repeats what it was told."""
+@contextmanager
+def impostor(**answers: bytes) -> Iterator[ImapSource]:
+    """Something that is not quite an IMAP server: for the commands named it answers so and nothing more, and hangs up after an empty answer.
+
+    In an answer %s stands for the tag, then for the command.
+    """
+    usual = {"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n", "SEARCH": b"* SEARCH 1\r\n", "SELECT": b"* OK [UIDVALIDITY 7] ok\r\n"}
 
     def serve(listener: socket.socket) -> None:
         connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as lines:
+        with connection, connection.makefile("rb") as lines, suppress(OSError):
             connection.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
             for line in lines:
-                tag, command = line.split(maxsplit=1)
-                if command.upper().startswith(b"LOGIN"):
-                    connection.sendall(answer % (tag, command.strip()) if b"%s" in answer else answer)
-                    if b"%s" not in answer:
-                        return
+                tag, command = line.strip().split(maxsplit=1)
+                verb = command.upper().replace(b"UID ", b"").replace(b"EXAMINE", b"SELECT").split()[0].decode()
+                if verb not in answers:
+                    connection.sendall(usual.get(verb, b"") + b"%s OK done\r\n" % tag)
+                elif not answers[verb]:
+                    return
                 else:
-                    connection.sendall(b"* CAPABILITY IMAP4rev1\r\n%s OK done\r\n" % tag)
+                    connection.sendall(answers[verb].replace(b"%s", tag, 1).replace(b"%s", command))
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
@@ -166,9 +165,33 @@ def test_a_server_that_fails_at_the_password_is_a_sentence_without_it(answer: by
             "user": "u",
             "password": "open sesame",
         }
-        with pytest.raises(SourceFailed, match=words) as told:
-            ImapCollector("b", ImapSource.model_validate(given)).collect(Inbox(tmp_path / "i").keep, dict)
+        yield ImapSource.model_validate(given)
         thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"LOGIN": b"* BYE too many connections\r\n", "LOGOUT": b""}, "connection was lost before the password was accepted"),
+        ({"LOGIN": b""}, "connection was lost before the password was accepted"),
+        ({"LOGIN": b"%s BAD do not know: %s\r\n"}, "refused the password"),
+        ({"SELECT": b""}, "the connection was lost"),
+        ({"SELECT": b"* 1 EXISTS\r\n%s OK done\r\n"}, "answer cannot be read .KeyError.*UIDVALIDITY.*; is that an IMAP server"),
+        ({"SELECT": b"%s NO such folder\r\n", "LIST": b"* LIST () NIL (\r\n%s OK done\r\n"}, "cannot be read|connection was lost"),
+        ({"SEARCH": b"* SEARCH one two\r\n%s OK done\r\n"}, "cannot be read|connection was lost"),
+        ({"FETCH": b"* 1 FETCH (UID 1 RFC822.SIZE 12NIL34)\r\n%s OK done\r\n"}, "cannot be read"),
+        ({"FETCH": b"* 1 FETCH (UID 1 RFC822.SIZE {9999999999}\r\nabc", "LOGOUT": b""}, "connection was lost"),
+        ({"FETCH": b"\xff\xfe\0\r\n" * 10}, "cannot be read|connection was lost"),
+    ],
+)
+def test_a_server_that_is_none_is_a_sentence_without_the_password(
+    answers: dict[str, bytes], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs up, repeats what it was told, or talks nonsense."""
+    monkeypatch.setattr("collectors.imap.TIMEOUT", 0.5)
+    with impostor(**answers) as source, pytest.raises(SourceFailed, match=words) as told:
+        ImapCollector("b", source).collect(Inbox(tmp_path / "i").keep, dict)
     assert "open sesame" not in str(told.value)
 
 
