@@ -91,7 +91,7 @@ def heat(frame: pd.DataFrame, dark: bool) -> alt.LayerChart | alt.FacetChart:
     cell = alt.selection_point(name="cell", fields=["reason", "provider"], on="click", clear="dblclick")
     base = alt.Chart(data).encode(
         x=alt.X("provider:N", sort=columns, title=None, scale=alt.Scale(paddingInner=0.05),
-                axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False, labelLimit=90, labelFlush=False)),
+                axis=alt.Axis(labelAngle=-35, orient="top", domain=False, ticks=False, labelLimit=110, labelOverlap=False)),
         y=alt.Y("words:N", sort=order, title=None, scale=alt.Scale(paddingInner=0.08), axis=_LONG),
     )  # fmt: skip
     cells = (
@@ -124,7 +124,7 @@ def open_interval(frame: pd.DataFrame, by: str) -> alt.LayerChart | alt.FacetCha
         alt.Tooltip("n:Q", title="of accepted", format=","),
     ]
     bar = base.mark_bar(height=12, color=HUMAN, cornerRadius=3).encode(
-        x=alt.X("people:Q", title="share of accepted messages", axis=alt.Axis(format="%", tickCount=6)), x2="up_to:Q", tooltip=tooltip
+        x=alt.X("people:Q", title="of accepted", axis=alt.Axis(format="%", tickCount=6)), x2="up_to:Q", tooltip=tooltip
     )
     tick = base.mark_tick(color=RAW, thickness=3, size=16).encode(x="raw:Q", tooltip=tooltip)
     return alt.layer(bar, tick).properties(height=alt.Step(ROW))

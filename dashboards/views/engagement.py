@@ -44,10 +44,8 @@ for n, name in enumerate(("click", "unsubscribe", "conversion")):
         left, right = st.columns(2)
     with right if n != 1 else left:
         st.header(METRICS[name].title)
-        st.altair_chart(
-            charts.rates(frame[frame["metric"] == name], by, "share of accepted messages, with its 95% interval"), width="stretch"
-        )
+        st.altair_chart(charts.rates(frame[frame["metric"] == name], by, "of accepted, with the 95% interval"), width="stretch")
 
 st.header("Clicked, by day of sending")
-st.altair_chart(charts.rate_by_day(ask(view, "measure", ["click"], ["day"]), "share of accepted messages"), width="stretch")
+st.altair_chart(charts.rate_by_day(ask(view, "measure", ["click"], ["day"]), "of accepted"), width="stretch")
 show.definitions(["open", "open_up_to", "open_raw", "open_machine", "click", "unsubscribe", "conversion"])

@@ -36,13 +36,10 @@ def cell(row: dict[str, Any]) -> str:
     said = word(row)
     mark = "" if said == "Inbox" else WORSE
     seconds = "" if pd.isna(row["seconds"]) else f" after {row['seconds']:.0f} s"
-    checks = (
-        ""
-        if pd.isna(row["authentication"])
-        else str(row["authentication"]).replace("=", " ").replace("dkim", "· dkim").replace("dmarc", "· dmarc")
-    )
     folder = f" ({row['folder']})" if said == "Junk" else ""
-    return f"<td><span{mark}>{html.escape(said)}</span>{html.escape(folder + seconds)}<small>{html.escape(checks)}</small></td>"
+    checks = [] if pd.isna(row["authentication"]) else str(row["authentication"]).split()
+    results = " · ".join(f"<span{'' if c.endswith('=pass') else WORSE}>{html.escape(c.replace('=', ' '))}</span>" for c in checks)
+    return f"<div><span{mark}>{html.escape(said)}</span>{html.escape(folder + seconds)}<small>{results}</small></div>"
 
 
 def grid(frame: pd.DataFrame) -> None:
