@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,17 +61,18 @@ class Store:
             if not path.exists():
                 # written aside and linked, so that of two processes that start at once both read the same key
                 aside = self.path / f".key-{os.getpid()}-{secrets.token_hex(4)}"
-                aside.touch(mode=0o600)
-                aside.write_bytes(secrets.token_bytes(32))
                 try:
-                    os.link(aside, path)
-                except FileExistsError:
-                    pass
+                    aside.touch(mode=0o600)
+                    aside.write_bytes(secrets.token_bytes(32))
+                    with suppress(FileExistsError):
+                        os.link(aside, path)
                 finally:
-                    aside.unlink()
+                    aside.unlink(missing_ok=True)
             key = path.read_bytes()
         except OSError as e:
-            raise StoreError(f"{path}: the key cannot be read or made ({e.strerror}); check the permissions of the store.") from None
+            raise StoreError(
+                f"{path}: the key cannot be read or made ({e.strerror}); check the store's permissions and the disk's space."
+            ) from None
         if len(key) < 16:
             raise StoreError(f"{path}: is damaged ({len(key)} bytes, expected 32); restore it, or recipients can no longer be told apart.")
         return key

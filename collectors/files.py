@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -182,38 +182,28 @@ class FilesCollector:
 
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over the files that are new or have changed since the last."""
-        tally = Tally()
-        done = dict(cursor())
+        before = dict(cursor())
         everything = list(files(self._source.path))
+        batch, refused = _Batch(keep), 0
+
+        def said(done: int, total: int | None, note: str = "") -> None:
+            nonlocal refused
+            refused += 1
+            progress(done, total, note)
+
         for n, file in enumerate(everything, 1):
             try:
                 stat = file.stat()
             except OSError:
                 continue  # a mail reader moved it on, as it does in a Maildir; the next pass finds it
-            mark = {_key(file, self._source.path): f"{stat.st_size}:{stat.st_mtime_ns}"}
-            if not mark.items() <= done.items():
-                tally += self._collect_file(file, keep, mark, progress)
+            key, mark = _key(file, self._source.path), f"{stat.st_size}:{stat.st_mtime_ns}"
+            if before.get(key) != mark:
+                for _, data in read_file(file, said):
+                    batch.add(Capture(data, MESSAGE, self.name, datetime.now(UTC)))
+                batch.read[key] = mark
             progress(n, len(everything))
-        return tally
-
-    def _collect_file(self, file: Path, keep: Keep, mark: Mapping[str, str], progress: Progress) -> Tally:
-        tally, batch, size = Tally(), [], 0
-        refused: list[str] = []
-
-        def said(done: int, total: int | None, note: str = "") -> None:
-            refused.append(note)
-            progress(done, total, note)
-
-        for _, data in read_file(file, said):
-            batch.append(Capture(data, MESSAGE, self.name, datetime.now(UTC)))
-            size += len(data)
-            if len(batch) >= BATCH_MESSAGES or size >= BATCH_BYTES:
-                tally += _kept(len(batch), keep(batch))
-                batch, size = [], 0
-        # the file is marked as read with its last batch, so that a crash before it reads the file again
-        if batch:
-            tally += _kept(len(batch), keep(batch, mark))
-        return tally + Tally(refused=len(refused))
+        batch.flush()
+        return batch.tally + Tally(refused=refused)
 
     def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
         """Looks every ten seconds for files that are new or have changed."""
@@ -226,9 +216,31 @@ class FilesCollector:
                 return
 
 
+class _Batch:
+    """Gathers messages over many files, so that they share a commit.
+
+    A file is marked as read with the batch that holds its last message: a crash before that reads the file again.
+    """
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep, self._captures, self._size = keep, list[Capture](), 0
+        self.read: dict[str, str] = {}  # files that are through, and their marks
+        self.tally = Tally()
+
+    def add(self, capture: Capture) -> None:
+        """Adds a message; keeps what has gathered when it is enough."""
+        self._captures.append(capture)
+        self._size += len(capture.data)
+        if len(self._captures) >= BATCH_MESSAGES or self._size >= BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Keeps what has gathered."""
+        if self._captures:
+            new = self._keep(self._captures, self.read)
+            self.tally += Tally(len(self._captures), new, len(self._captures) - new)
+        self._captures, self._size, self.read = [], 0, {}
+
+
 def _key(file: Path, base: Path) -> str:
     return str(file.relative_to(base)) if file != base else file.name
-
-
-def _kept(seen: int, new: int) -> Tally:
-    return Tally(seen, new, seen - new)

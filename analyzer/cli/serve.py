@@ -34,14 +34,20 @@ class Part:
             if code is None:
                 return
             self._forget()
-            self._pause = 1.0 if now - self._began > STEADY else min(self._pause * 2, LONGEST_PAUSE)
-            self._again = now + self._pause
-            click.echo(f"{self.name}: ended with code {code}; starts again in {self._pause:.0f} s", err=True)
+            self._later(now, f"ended with code {code}")
         if now >= self._again:
             self._began = now
-            # a group of its own, so that Ctrl-C reaches the supervisor alone, which then stops the parts in order
-            # and a pipe, whose end tells the part that the supervisor is gone, however it went
-            self.process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
+            try:
+                # a group of its own, so that Ctrl-C reaches the supervisor alone, which then stops the parts in order
+                # and a pipe, whose end tells the part that the supervisor is gone, however it went
+                self.process = subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
+            except OSError as e:  # no memory, no more processes: that may pass
+                self._later(now, f"cannot be started ({e.strerror})")
+
+    def _later(self, now: float, why: str) -> None:
+        self._pause = 1.0 if now - self._began > STEADY else min(self._pause * 2, LONGEST_PAUSE)
+        self._again = now + self._pause
+        click.echo(f"{self.name}: {why}; starts again in {self._pause:.0f} s", err=True)
 
     def _forget(self) -> None:
         if self.process is not None and self.process.stdin is not None:
@@ -86,6 +92,8 @@ def command(path: Path, no_dashboard: bool) -> None:
         mailhealth = [sys.executable, "-m", "analyzer", "--config", str(path), "run", "--supervised"]
         shown = [] if no_dashboard else ["dashboard"]
         parts = [Part(name, [*mailhealth, name]) for name in ("flusher", *config.sources, *shown)]
+        if not config.sources:
+            click.echo(f"{path}: no source is configured; add a table [sources.NAME], as `mailhealth init` shows.", err=True)
         if shown:
             click.echo(f"The dashboard: http://{config.dashboard.host}:{config.dashboard.port}", err=True)
         while not stop.is_set():

@@ -203,17 +203,21 @@ def test_one_store_is_served_once(tmp_path: Path, cli: Cli) -> None:
         pass  # a lock does not outlive who held it
 
 
-def test_a_part_that_keeps_dying_is_started_ever_more_slowly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("command", "said", "ran"), [("false", "ended with code 1", 1), ("/no/such/program", "cannot be started (No such file", 0)]
+)
+def test_a_part_that_keeps_dying_is_started_ever_more_slowly(
+    command: str, said: str, ran: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     now = 0.0
     monkeypatch.setattr(serve.time, "monotonic", lambda: now)
-    part = serve.Part("sink", ["false"])
-    starts = []
-    for second in range(200):
+    part = serve.Part("sink", [command])
+    said_at = []
+    for second in range(130):
         now = float(second)
-        before = part.process
         part.tend()
-        if part.process is not None and part.process is not before:
-            starts.append(second)
+        if capsys.readouterr().err.startswith(f"sink: {said}"):
+            said_at.append(second)
+        if part.process is not None:
             part.process.wait()
-    assert [b - a for a, b in pairwise(starts)][:6] == [3, 5, 9, 17, 33, 61]
-    assert "sink: ended with code 1; starts again in 60 s" in capsys.readouterr().err
+    assert [b - a for a, b in pairwise(said_at)] == [pause + ran for pause in (2, 4, 8, 16, 32, 60)]
