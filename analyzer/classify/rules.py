@@ -5,21 +5,23 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import ahocorasick
-
+from analyzer.classify import phrases
+from analyzer.classify.phrases import Phrase, Phrases
 from analyzer.model import Severity
 
-GAP = 60  # characters that " * " may stand for
-KEYS = {"reason", "phrases", "sure", "hosts", "source", "examples", "counter"}
+KEYS = {"reason", "phrases", "unless", "sure", "temporary", "at", "hosts", "source", "examples", "counter"}
+GENERIC = ("service", "mailbox", "refused", "content", "reputation", "sender", "spam", "address", "way", "broad")
+"""The files of rules/generic, in order of precedence."""
 
 
 class RulesError(Exception):
@@ -45,11 +47,13 @@ class Rule:
 
     id: str  # "file.name"
     reason: str
-    phrases: tuple[tuple[str, ...], ...]  # each a sequence of fragments
+    phrases: tuple[Phrase, ...]
     sure: bool
     hosts: bool  # also matches within host names and URLs
+    temporary: bool  # applies to temporary refusals (4xx) only
     order: int  # the earlier wins
-    only_hosts: tuple[str, ...]  # applies where one of these stands in the text or the remote host
+    at: tuple[str, ...]  # applies where one of these stands in the text or the remote host
+    unless: tuple[str, ...]  # does not apply where one of these stands in the text
     source: str
     examples: tuple[str, ...]
     counter: tuple[str, ...]
@@ -72,42 +76,35 @@ class Rules:
     rules: tuple[Rule, ...]
     status_sure: dict[str, str]
     status_weak: dict[str, str]
-    automaton: Any  # first fragment of a phrase -> [(rule, phrase)]
+    phrases: Phrases  # of all rules; the owner is a place in `rules`
     version: str  # changes when any rule does
 
     def find(self, text: str, masked: str, host: str) -> list[Hit]:
         """The rules that match, the most telling first: one hit per rule, the first place. `masked` is `text` without hosts and addresses."""
+        text, masked, places = phrases.flat(text, masked)
         hits: dict[int, Hit] = {}
-        for end, entries in self.automaton.iter(text):
-            for rule, phrase in entries:
-                if rule.order in hits:
-                    continue
-                start = end - len(phrase[0].removesuffix("~")) + 1
-                seen = text if rule.hosts else masked
-                span = _confirm(seen, phrase, start)
-                if span and (not rule.only_hosts or any(h in text or h in host for h in rule.only_hosts)):
-                    hits[rule.order] = Hit(rule, *span)
+        for owner, start, end, seen in self.phrases.find(text, masked):
+            rule = self.rules[owner]
+            if owner not in hits and (seen or rule.hosts) and _applies(rule, text, host):
+                hits[owner] = Hit(rule, places(start), places(end - 1) + 1)
         return sorted(hits.values(), key=lambda h: (not h.rule.sure, h.rule.order))
 
 
-def _confirm(text: str, phrase: tuple[str, ...], start: int) -> tuple[int, int] | None:
-    """Where a phrase whose first fragment may begin at `start` stands; None when the rest does not follow or a word goes on."""
-    at = start
-    for n, fragment in enumerate(phrase):
-        word, prefix = fragment.removesuffix("~"), fragment.endswith("~")
-        if n:
-            at = text.find(word, at, at + GAP + len(word))
-            if at < 0:
-                return None
-        elif not text.startswith(word, at):
-            return None  # masked
-        end = at + len(word)
-        if at and word[0].isalnum() and text[at - 1].isalnum() and word[0].isascii():
-            return None
-        if not prefix and end < len(text) and word[-1].isalnum() and text[end].isalnum() and word[-1].isascii():
-            return None
-        at = end
-    return start, at
+def _applies(rule: Rule, text: str, host: str) -> bool:
+    if rule.temporary and not phrases.temporary(text):
+        return False
+    here = not rule.at or any(_named(name, host) or _named(name, text) for name in rule.at)
+    return here and not any(word in text for word in rule.unless)
+
+
+@lru_cache(maxsize=4096)
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9@]){re.escape(name)}(?![a-z0-9])")
+
+
+def _named(name: str, text: str) -> bool:
+    """Whether a host or provider stands in a text, as words of their own and not as the domain of an address."""
+    return name in text and _word(name).search(text) is not None
 
 
 @cache
@@ -119,16 +116,19 @@ def load(extra: Path | None = None) -> Rules:
         for name, t in _toml(base.joinpath("taxonomy.toml")).items()
     }
     files: list[Traversable | Path] = [*rule_files(extra)] if extra else []
-    files += [*sorted(base.joinpath("providers").iterdir(), key=lambda f: f.name), base.joinpath("mta.toml"), base.joinpath("generic.toml")]
+    files += sorted(base.joinpath("providers").iterdir(), key=lambda f: f.name)
+    generic = [base.joinpath("generic", f"{name}.toml") for name in GENERIC]
+    files += generic
     rules: list[Rule] = []
     for file in files:
         if file.name.endswith(".toml"):
-            rules += read(file, reasons, len(rules))
+            # the files of rules/generic are one list, split to be readable
+            rules += read(file, reasons, len(rules), "generic" if file in generic else None)
     status = _toml(base.joinpath("status.toml"))
     digest = hashlib.sha256()
     for file in [*files, base.joinpath("status.toml"), base.joinpath("taxonomy.toml")]:
         digest.update(file.read_bytes())
-    return Rules(reasons, tuple(rules), status["sure"], status["weak"], _automaton(rules), digest.hexdigest()[:12])
+    return Rules(reasons, tuple(rules), status["sure"], status["weak"], _compiled(rules), digest.hexdigest()[:12])
 
 
 def rule_files(place: Path) -> list[Path]:
@@ -138,11 +138,11 @@ def rule_files(place: Path) -> list[Path]:
     return sorted(place.glob("*.toml")) if place.is_dir() else [place]
 
 
-def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0) -> list[Rule]:
+def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0, stem: str | None = None) -> list[Rule]:
     """The rules of one file. Raises RulesError."""
     table = _toml(file)
-    only = _texts(table.pop("hosts", []), f"{file.name}: hosts")
-    stem = file.name.removesuffix(".toml")
+    at = _texts(table.pop("at", []), f"{file.name}: at")
+    stem = stem or file.name.removesuffix(".toml")
     rules = []
     for n, (name, block) in enumerate(table.items()):
         where = f"{file.name}: {stem}.{name}"
@@ -153,18 +153,24 @@ def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0) -
         reason = block.get("reason")
         if reason not in reasons:
             raise RulesError(f'{where}: reason "{reason}" is not in taxonomy.toml{_near(str(reason), reasons)}')
-        for key in ("sure", "hosts"):
-            if not isinstance(block.get(key, True), bool):
-                raise RulesError(f"{where}: {key}: found {block[key]!r:.60}, expected true or false.")
-        said, examples, counter = (_texts(block.get(key, []), f"{where}: {key}") for key in ("phrases", "examples", "counter"))
-        phrases = tuple(tuple(" ".join(f.split()) for f in p.lower().split(" * ")) for p in said)
-        if not phrases or not all(f.strip("~ ") for p in phrases for f in p):
-            raise RulesError(f"{where}: phrases: expected at least one, none of them empty.")
-        rules.append(
-            Rule(f"{stem}.{name}", str(reason), phrases, bool(block.get("sure", True)), bool(block.get("hosts", bool(only))), start + n, only,
-                 str(block.get("source", "")), examples, counter)
-        )  # fmt: skip
+        rules.append(_rule({"at": list(at)} | block, f"{stem}.{name}", where, start + n))
     return rules
+
+
+def _rule(block: dict[str, Any], name: str, where: str, order: int) -> Rule:
+    for key in ("sure", "hosts", "temporary"):
+        if not isinstance(block.get(key, True), bool):
+            raise RulesError(f"{where}: {key}: found {block[key]!r:.60}, expected true or false.")
+    texts = {key: _texts(block.get(key, []), f"{where}: {key}") for key in ("phrases", "at", "unless", "examples", "counter")}
+    try:
+        forms = tuple(form for written in texts["phrases"] for form in phrases.read(written))
+    except ValueError as e:
+        raise RulesError(f"{where}: phrases: {e}.") from None
+    if not forms:
+        raise RulesError(f"{where}: phrases: expected at least one, none of them empty.")
+    at, unless = (tuple(word.lower() for word in texts[key]) for key in ("at", "unless"))
+    return Rule(name, block["reason"], forms, block.get("sure", True), block.get("hosts", bool(at)), block.get("temporary", False), order, at, unless,
+                str(block.get("source", "")), texts["examples"], texts["counter"])  # fmt: skip
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
@@ -173,17 +179,8 @@ def _texts(value: Any, where: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _automaton(rules: list[Rule]) -> Any:
-    found: dict[str, list[tuple[Rule, tuple[str, ...]]]] = {}
-    for rule in rules:
-        for phrase in rule.phrases:
-            found.setdefault(phrase[0].removesuffix("~"), []).append((rule, (phrase[0], *phrase[1:])))
-    automaton = ahocorasick.Automaton()
-    for word, entries in found.items():
-        # the fragment's own length is what the end position is counted back by
-        automaton.add_word(word, [(rule, (word + "~" if p[0].endswith("~") else word, *p[1:])) for rule, p in entries])
-    automaton.make_automaton()
-    return automaton
+def _compiled(rules: Sequence[Rule]) -> Phrases:
+    return Phrases((phrase, n) for n, rule in enumerate(rules) for phrase in rule.phrases)
 
 
 def _toml(file: Traversable | Path) -> dict[str, Any]:
@@ -226,8 +223,8 @@ def _check(rule: Rule) -> list[str]:
     """What the rules in force say otherwise than a rule's examples and counter-examples."""
     from analyzer.classify import classify_reply
 
-    host = rule.only_hosts[0] if rule.only_hosts else ""
-    alone = Rules({}, (rule,), {}, {}, _automaton([rule]), "")
+    host = rule.at[0] if rule.at else ""
+    alone = Rules({}, (rule,), {}, {}, _compiled([rule]), "")
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)

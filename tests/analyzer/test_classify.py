@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,38 @@ import pytest
 from analyzer.classify import classify, classify_reply
 from analyzer.classify.rules import RulesError, check_examples, load, read
 from analyzer.model import Kind, Outcome, Severity, Stage
+
+REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
+UNSOLVED = {
+    "550 jo@example.com...User unknown": "dots join the words to the address, which is masked with them",
+    "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
+}
+"""Replies that are judged wrong, and why."""
+
+
+def test_replies_of_many_systems_and_languages_are_judged_by_what_they_say() -> None:
+    replies = [json.loads(line) for line in REPLIES.read_text(encoding="utf-8").splitlines()]
+    assert len(replies) > 800
+    wrong = []
+    for told in replies:
+        verdict = classify_reply(told["reply"], told.get("provider"))
+        right = verdict.reason in {told["reason"], *told.get("also", ())}
+        if right is (told["reply"] in UNSOLVED):
+            wrong.append((told["reply"], told["reason"], verdict.reason, verdict.rule))
+    assert wrong == []
+
+
+def test_no_refused_sender_is_called_a_dead_address() -> None:
+    reasons = load().reasons
+    for told in map(json.loads, REPLIES.read_text(encoding="utf-8").splitlines()):
+        meant = {reasons[name].severity for name in (told["reason"], *told.get("also", ()))}
+        if Severity.HARD not in meant:
+            assert classify_reply(told["reply"], told.get("provider")).severity is not Severity.HARD, told["reply"]
+
+
+def test_rules_are_named_once() -> None:
+    names = [rule.id for rule in load().rules]
+    assert len(names) == len(set(names))
 
 
 def test_every_example_and_counter_example_holds() -> None:
@@ -74,6 +107,28 @@ def test_the_words_that_decided_are_marked_where_they_stand() -> None:
     assert verdict.matched == text[slice(*verdict.span)]
 
 
+def test_a_reply_of_several_lines_is_read_as_one_sentence() -> None:
+    text = "550-5.1.1 The mailbox that you tried\r\n550-5.1.1 to reach does\r\n550 5.1.1 not exist here."
+    verdict = classify_reply(text)
+    assert verdict.reason == "user-unknown"
+    assert verdict.span is not None
+    assert (verdict.matched, text[verdict.span[1] :]) == (text[slice(*verdict.span)], " here.")
+
+
+def test_a_gap_ends_with_the_sentence() -> None:
+    assert classify_reply("550 The mailbox is fine. Your message is full of errors").reason != "mailbox-full"
+
+
+def test_mailbox_unavailable_condemns_only_for_good() -> None:
+    assert classify_reply("550 Requested action not taken: mailbox unavailable").severity is Severity.HARD
+    assert classify_reply("450 Requested mail action not taken: mailbox unavailable").reason == "mailbox-unavailable"
+
+
+def test_a_providers_rules_apply_where_it_answered() -> None:
+    assert classify_reply("421 4.7.28 try later", "Gmail").reason == "poor-reputation"
+    assert classify_reply("550 5.1.1 <a@gmail.com> CXBL", "mx.example.com").provider != "google"
+
+
 @pytest.mark.timeout(20)
 def test_a_megabyte_of_words_is_judged_in_linear_time() -> None:
     for words in ("mailbox * " * 100_000, "quota " * 160_000, "a" * 1_000_000, "@" * 500_000 + "." * 500_000):
@@ -88,6 +143,14 @@ def test_a_megabyte_of_words_is_judged_in_linear_time() -> None:
             'mine.toml: mine.x: reason "mailbox-ful" is not in taxonomy.toml (did you mean "mailbox-full"?)',
         ),
         ('["x"]\nreason = "policy"\nphrase = ["a b"]\n', "mine.toml: mine.x: unknown key 'phrase' (did you mean \"phrases\"?)"),
+        (
+            '["x"]\nreason = "policy"\nphrases = ["a * "]\n',
+            "mine.toml: mine.x: phrases: found 'a *', expected words before and after each gap.",
+        ),
+        (
+            '["x"]\nreason = "policy"\nphrases = ["a~ b"]\n',
+            "mine.toml: mine.x: phrases: found 'a~ b', expected ~ at its end only, and {a|b} not within another.",
+        ),
         ('["x"]\nreason = "policy"\nphrases = []\n', "mine.toml: mine.x: phrases: expected at least one, none of them empty."),
     ],
 )
