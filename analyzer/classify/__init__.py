@@ -21,7 +21,7 @@ MOST = 2000  # characters of a text that are judged
 _SPACE = re.compile(r"\s+")
 _MASKED = re.compile(
     r"https?://[^\s<>\"]{1,300}"
-    r"|<?[^\s<>@:;,\"()\[\]]{1,128}@[\w.-]{1,255}>?"  # addresses
+    r"|<?[^\s<>@:;,\"()\[\]]{1,128}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}>?"  # addresses
     r"|(?<![\w.-])(?:[a-z0-9_](?:[\w-]{0,62})\.){2,10}[a-z]{2,24}(?![\w-]|\.\w)"  # host names of three labels or more
     r"|(?<![\w.-])[a-z0-9-]{1,63}\.(?:com|net|org|jp|de|fr|example|test|invalid|info|biz|edu|ru|uk|it|es|nl|pl|br|cn|io|eu|local)(?![\w-]|\.\w)",
     re.I,

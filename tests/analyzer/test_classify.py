@@ -13,7 +13,8 @@ from analyzer.model import Kind, Outcome, Severity, Stage
 
 REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
 UNSOLVED = {
-    "550 jo@example.com...User unknown": "dots join the words to the address, which is masked with them",
+    "450 4.2.1 this user gets mail faster than we can deliver; slow down for this recipient": "reads as a limit of ours; it is the recipient's",
+    "554 this message has passed this host too often": "reads as a limit; it is a loop",
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
 }
 """Replies that are judged wrong, and why."""
