@@ -95,7 +95,7 @@ LETTERS = {
         DAEMON, "Undeliverable: News", "Your message could not be delivered. The account has been disabled.\n",
         (("yann@provider.example", "mailbox-disabled"),), to="bounces+yann=provider.example@shop.example",
     ),
-    "a report that names nobody": Letter(DAEMON, "Undeliverable mail", "The following mail could not be delivered.\nReason: message expired in the queue.\n", ((None, "expired"),)),
+    "a report that names nobody": Letter(DAEMON, "Undeliverable mail", "The following mail could not be delivered.\nReason: exceeded maximum delivery attempts.\n", ((None, "expired"),)),
     "a name without a domain": Letter(
         "Mail Delivery Subsystem <MAILER-DAEMON@provider.example>", "Mail Delivery Problem",
         "Your mail to the following recipients could not be delivered because they were rejected by the recipient's filter:\n\tscreenname\n",
@@ -141,7 +141,7 @@ LETTERS = {
     ),
     "a content filter before the mail server": Letter(
         "MailMarshal <postmaster@gate.example>", "Message blocked: News",
-        "MailMarshal (an automated content monitoring gateway) has not delivered the following message:\n\n   Message: B0001\n   From:    news@shop.example\n   To:      ida@gate.example\n   Subject: News\n\nThis is because its attachment type is not allowed.\n",
+        "MailMarshal (an automated content monitoring gateway) has not delivered the following message:\n\n   Message: B0001\n   From:    news@shop.example\n   To:      ida@gate.example\n   Subject: News\n\nThis is because it contains an attachment of a type that is not allowed.\n",
         (("ida@gate.example", "content-rejected"),),
     ),
     "a server that writes the reply under the address": Letter(
@@ -187,4 +187,8 @@ LETTERS = {
     "a group that may not exist": Letter("Mail Delivery Subsystem <mailer-daemon@groups.example>","Delivery Status Notification (Failure)","Hello news@shop.example,\n\nWe're writing to let you know that the group you tried to contact (friends) may not exist, or you may not have permission to post messages to the group.\n\n * You might have spelled or formatted the group name incorrectly.\n",((None,"recipient-refused"),)),
     "a gateway that quotes a limit": Letter("postmaster@edge.example","Mail delivery failed","The following message could not be delivered to <nils@far.example>:\n\nReason: Remote server said: 421 4.7.0 Too many connections from your IP\nWe tried for 3 days.\n",(("nils@far.example","rate-limited"),)),
     "a Messaging Server with two names and one reason": Letter("Mail Administrator <Postmaster@ns.example>", "Mail System Error - Returned Mail", "This Message was undeliverable due to the following reason:\n\nYour message was not delivered because the destination computer was\nnot reachable within the allowed queue period.\n\nHost far.example is not responding.\n\nThe following recipients did not receive your message:\n\n     <zac@far.example>\nThe following recipients did not receive your message:\n\n     <zoe@far.example>\n\nPlease reply to Postmaster@ns.example\nif you feel this message to be in error.\n", (("zac@far.example", "network-error"), ("zoe@far.example", "network-error"))),
+    "a provider whose receivers are not found": Letter("CompuServe Postmaster <postmaster@cs.example>","Undeliverable Message","Receiver not found: abel\n\nYour message could not be delivered as addressed.\n\n--- Returned message ---\nSender: news@shop.example\nReceived: from x by cs.example\nFrom: news@shop.example\nTo: abel@cs.example\nSubject: x\nMessage-ID: <1@shop.example>\n",(("abel@cs.example","user-unknown"),)),
+    "a family's filter": Letter("postmaster@family.example","Your message was blocked","Your message to bea@family.example was rejected. The recipient only accepts mail from people in the address book.\n",(("bea@family.example","recipient-refused"),)),
+    "a Korean provider": Letter("postmaster@uche.example","반송된 메일","다음 수신자에게 메일을 전송하지 못했습니다.\n\nhana@uche.example\n\n550 존재하지 않는 사용자\n",(("hana@uche.example","user-unknown"),)),
+    "a server with a failure reason": Letter("MAILER-DAEMON@haraka.example","failure notice","Hi. This is the mail server at haraka.example.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\nIntended Recipients: <kay@far.example>\nFailure Reason: 550 5.7.1 Message rejected due to content\n\nYour message: \n",(("kay@far.example","content-rejected"),)),
 }  # fmt: skip
