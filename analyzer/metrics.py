@@ -143,7 +143,7 @@ class Numbers:
     """The numbers of one store. Safe to share between threads."""
 
     def __init__(self, store: Store, window_days: int = 5, conversion_days: int = 7) -> None:
-        self._store, self._window, self._conversion = store, window_days, conversion_days
+        self._store, self.window_days, self.conversion_days = store, window_days, conversion_days
         self._lock = threading.RLock()  # held while a query runs
         self._reading = threading.Lock()  # held while the lake is read anew; queries go on meanwhile, over what was read before
         self.version = -2  # before the first snapshot; an empty lake is -1
@@ -170,7 +170,7 @@ class Numbers:
             engine = Engine(self._store.lake)
             with engine.reading():
                 version, events = engine.events()
-                rows = engine.connection.create_table("ledger", ledger(events, self._window, self._conversion))
+                rows = engine.connection.create_table("ledger", ledger(events, self.window_days, self.conversion_days))
             with self._lock:
                 self._events, self._ledger, self.version = events, rows, version
             return True
@@ -187,7 +187,7 @@ class Numbers:
             _known(name, METRICS, "metric")
         sums = self._sums(by, where, period)
         deliveries = bool(sums["delivered"].sum()) if len(sums) else False
-        young = datetime.now(UTC).date() - timedelta(days=self._window)
+        young = datetime.now(UTC).date() - timedelta(days=self.window_days)
         rows = [
             {
                 **{b: row[b] for b in by},

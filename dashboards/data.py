@@ -16,6 +16,8 @@ from analyzer.health import Finding, findings, summary
 from analyzer.metrics import Numbers, Period, records
 
 STORE = "MAILHEALTH_STORE"
+WINDOWS = "MAILHEALTH_WINDOWS"
+"""Days of the bounce window and of the conversion window, with a comma; without it, the usual ones."""
 FILTERS = {
     "mail_type": "Mail type",
     "campaign": "Campaign",
@@ -49,7 +51,8 @@ class View:
 
 @st.cache_resource(show_spinner="Reading the store …")
 def _numbers(path: str) -> Numbers:
-    return Numbers.open(Path(path))
+    windows = [int(days) for days in os.environ.get(WINDOWS, "").split(",") if days.isdecimal()]
+    return Numbers.open(Path(path), *windows)
 
 
 @st.cache_resource(ttl=REFRESH_SECONDS * 2, show_spinner=False)

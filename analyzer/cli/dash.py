@@ -12,10 +12,14 @@ import urllib.request
 import webbrowser
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.cli import Fault, settings
+
+if TYPE_CHECKING:
+    from analyzer.config import Config
 
 
 @click.command("dash")
@@ -30,7 +34,7 @@ def command(config: Path, store: Path | None, host: str | None, port: int | None
     if not found.store.is_dir():
         raise Fault(f"{found.store}: no store here yet. `mailhealth collect` makes it; `mailhealth demo` shows one.")
     host, port = host or found.dashboard.host, port or found.dashboard.port
-    attend(start_dashboard(found.store, host, port), host, port, open_browser=not no_open)
+    attend(start_dashboard(found.store, host, port, found), host, port, open_browser=not no_open)
 
 
 def dashboard_options(host: str, port: int) -> list[str]:
@@ -48,16 +52,17 @@ def dashboard_command(host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "dashboards", *dashboard_options(host, port)]
 
 
-def dashboard_environment(store: Path) -> dict[str, str]:
-    """The environment in which it finds the store and the packages."""
+def dashboard_environment(store: Path, config: Config | None = None) -> dict[str, str]:
+    """The environment in which it finds the store, the packages, and the configured windows, so that its numbers are those of the report."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH")) if p)
-    return {**os.environ, "MAILHEALTH_STORE": str(store.resolve()), "PYTHONPATH": path}
+    windows = {"MAILHEALTH_WINDOWS": f"{config.bounce_window_days},{config.conversion_window_days}"} if config else {}
+    return {**os.environ, "MAILHEALTH_STORE": str(store.resolve()), "PYTHONPATH": path, **windows}
 
 
-def start_dashboard(store: Path, host: str, port: int) -> subprocess.Popen[bytes]:
+def start_dashboard(store: Path, host: str, port: int, config: Config | None = None) -> subprocess.Popen[bytes]:
     """Starts the dashboard, which takes a few seconds to answer."""
-    return subprocess.Popen(dashboard_command(host, port), env=dashboard_environment(store), stdin=subprocess.DEVNULL)
+    return subprocess.Popen(dashboard_command(host, port), env=dashboard_environment(store, config), stdin=subprocess.DEVNULL)
 
 
 def attend(dashboard: subprocess.Popen[bytes], host: str, port: int, open_browser: bool) -> None:

@@ -60,7 +60,7 @@ def _dashboard(config: Config) -> None:
     from analyzer.cli.dash import dashboard_environment, dashboard_options
     from dashboards.__main__ import main
 
-    os.environ.update(dashboard_environment(config.store))
+    os.environ.update(dashboard_environment(config.store, config))
     main(dashboard_options(config.dashboard.host, config.dashboard.port))
 
 

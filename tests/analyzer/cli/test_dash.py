@@ -8,6 +8,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
+
+from analyzer.cli.dash import dashboard_environment
+from analyzer.config import Config
+from analyzer.store import Store
 from tests.servers import free_port, until
 
 
@@ -16,6 +21,18 @@ def healthy(port: int) -> bool:
         return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1).status == 200)
     except OSError:
         return False
+
+
+def test_the_dashboard_counts_with_the_configured_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dashboards import data
+
+    config = Config(store=tmp_path, bounce_window_days=9, conversion_window_days=2)
+    Store(tmp_path)
+    told = dashboard_environment(tmp_path, config)
+    monkeypatch.setenv(data.STORE, told[data.STORE])
+    monkeypatch.setenv(data.WINDOWS, told[data.WINDOWS])
+    numbers = data.numbers()
+    assert (numbers.window_days, numbers.conversion_days) == (9, 2)
 
 
 def test_the_demo_asks_nothing_serves_the_dashboard_and_stops_when_told(tmp_path: Path) -> None:
