@@ -61,7 +61,8 @@ def dashboard_environment(store: Path, config: Config | None = None) -> dict[str
 
 
 def start_dashboard(store: Path, host: str, port: int, config: Config | None = None) -> subprocess.Popen[bytes]:
-    """Starts the dashboard, which takes a few seconds to answer."""
+    """Starts the dashboard, which takes a few seconds to answer. From now on SIGTERM is as Ctrl-C: who stops us stops it too."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     return subprocess.Popen(dashboard_command(host, port), env=dashboard_environment(store, config), stdin=subprocess.DEVNULL)
 
 
@@ -71,7 +72,6 @@ def attend(dashboard: subprocess.Popen[bytes], host: str, port: int, open_browse
     click.echo(f"The dashboard: {url}  (stop with Ctrl-C)")
     if open_browser:
         threading.Thread(target=_open_when_ready, args=(url, dashboard), daemon=True).start()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping us, however it is done, stops the dashboard too
     try:
         code = dashboard.wait()
     except KeyboardInterrupt:

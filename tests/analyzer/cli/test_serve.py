@@ -52,7 +52,7 @@ class Serving:
         """The process of one part."""
         for process in self.family():
             with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                if process.cmdline()[-1] == name:
+                if process.cmdline()[-1:] == [name]:  # of a process that has just ended there is none
                     return process
         return None
 
