@@ -25,6 +25,8 @@ MOST_SESSIONS = 200  # at once; further clients are asked to come again
 MOST_KEEPING = 64  # messages that wait for one commit together
 MOST_LINE = 1024 * 1024  # bytes; returned mail holds lines longer than the standard's 998, and refusing them would lose the report
 log = logging.getLogger(__name__)
+# at WARNING aiosmtpd repeats every word of a stranger that is no command
+logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 class _Server(SMTP):  # type: ignore[misc]  # aiosmtpd publishes no types
