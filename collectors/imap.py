@@ -191,7 +191,8 @@ class ImapCollector:
         if not (self._source.idle and len(self._source.folders) == 1 and client.has_capability("IDLE")):
             stop.wait(self._source.poll_seconds)
             return
-        until = time.monotonic() + RENEW_IDLE
+        # a server may tell of new mail in its answer to an earlier command, and not again: IDLE alone would miss it
+        until = time.monotonic() + min(RENEW_IDLE, self._source.poll_seconds)
         client.idle()
         try:
             while not stop.is_set() and time.monotonic() < until:

@@ -70,7 +70,7 @@ def test_a_folder_that_is_not_there_is_answered_with_those_that_are(mailbox: Mai
 def test_idle_notices_new_mail_and_stops_when_told(mailbox: Mailbox, tmp_path: Path) -> None:
     inbox, stop = Inbox(tmp_path / "i"), threading.Event()
     mailbox.deliver(b"Subject: 1\n\n1\n")
-    collector = ImapCollector("b", mailbox.source())
+    collector = ImapCollector("b", mailbox.source(poll_seconds=15))
     thread = threading.Thread(target=collector.watch, args=(inbox.keep, partial(inbox.cursor, "b"), stop))
     thread.start()
     try:
