@@ -66,7 +66,7 @@ def store(postfix: Postfix, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
             with sink(counting, port=postfix.sink):
                 submit_all(postfix)
-                until(lambda: len(kept) >= REPORTS, 60, f"{REPORTS} reports; the log: {postfix.log()}")
+                until(lambda: len(kept) >= REPORTS, 120, lambda: f"{REPORTS} reports, got {len(kept)}; the log: {postfix.log()}")
     finally:
         stop.set()
         flusher.join(20)

@@ -27,11 +27,12 @@ def free_port() -> int:
         return port
 
 
-def until(true: Callable[[], object], seconds: float = 10.0, what: str = "it") -> None:
-    """Waits until `true()`; fails the test when it does not come true in time."""
+def until(true: Callable[[], object], seconds: float = 10.0, what: str | Callable[[], str] = "it") -> None:
+    """Waits until `true()`; fails the test when it does not come true in time. `what` may be a function, asked only then."""
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        if time.monotonic() >= end:
+            raise AssertionError(f"waited {seconds} s for {what if isinstance(what, str) else what()}")
         time.sleep(0.02)
 
 

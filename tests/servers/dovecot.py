@@ -167,7 +167,7 @@ class Dovecot:
         self.process = subprocess.Popen(
             [self.program, "-F", "-c", str(self.dir / "dovecot.conf")], start_new_session=True, stdout=subprocess.DEVNULL
         )
-        until(lambda: answers(self.plain), 30, f"Dovecot; its log: {self.log()}")
+        until(lambda: answers(self.plain), 60, lambda: f"Dovecot; its log: {self.log()}")
 
     def stop(self) -> None:
         """Stops it, and with it every connection."""
