@@ -66,7 +66,11 @@ def store(postfix: Postfix, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
             with sink(counting, port=postfix.sink):
                 submit_all(postfix)
-                until(lambda: len(kept) >= REPORTS, 120, lambda: f"{REPORTS} reports, got {len(kept)}; the log: {postfix.log()}")
+                until(
+                    lambda: len(kept) >= REPORTS or postfix.look_again(),
+                    120,
+                    lambda: f"{REPORTS} reports, got {len(kept)}; the log: {postfix.log()}",
+                )
     finally:
         stop.set()
         flusher.join(20)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,11 @@ from tests.conftest import need
 from tests.servers import answers, certificates, free_port, open_folder, until
 from tests.servers.dovecot import PASSWORD, Dovecot, Mailbox
 
+PATH = {"PATH": os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/sbin"}
 SEEDS = "seeds.example"
 BOUNCES = "bounces.example"
 # seconds that a message is tried for, bounces to our own sink too: a disk that stands still for a while must not lose one
-LIFETIME = 20
+LIFETIME = 12
 WARNING = 3  # seconds after which the sender is told of a delay
 MAIN = """
 compatibility_level = 3.6
@@ -110,6 +112,7 @@ class Postfix:
     remote: int  # the port to which mail for strangers goes
     sink: int  # the port to which mail for bounces.example goes
     program: str
+    _looked: float = 0.0
 
     def start(self) -> None:
         """Starts it and waits for its greeting."""
@@ -119,6 +122,15 @@ class Postfix:
     def stop(self) -> None:
         """Stops it and all its daemons; what is in its queue is lost."""
         subprocess.run([self.program, "-c", self.dir, "stop"], check=False, capture_output=True, timeout=30)
+
+    def look_again(self, every: float = 5.0) -> None:
+        """Has it look through all of its queue, once in `every` seconds at the most.
+
+        A message that it finds locked ("skipped, still being delivered") it puts aside, and sees again only when another one arrives.
+        """
+        if time.monotonic() > self._looked + every:
+            self._looked = time.monotonic()
+            subprocess.run(["postqueue", "-c", self.dir, "-f"], check=True, capture_output=True, timeout=30, env=PATH)
 
     def log(self) -> str:
         """The end of its log."""
