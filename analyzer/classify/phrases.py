@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ GAPS = {"*": 60, "..": 24}
 MOST_FORMS = 2000
 """That the alternatives of one phrase may make."""
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_BARE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "ß": "ss"})  # letters that do not come apart
 _GAP = re.compile(r"(?:^| )(\*|\.\.)(?: |$)")
 _CODE = re.compile(r"(?<![\w.])([245]\d\d)[ -]|(?<![\w.])([245])\.\d{1,3}\.\d{1,3}(?![\w.])")
 _JOINT = re.compile(r" +(?:([245]\d\d)[ -](?:[245]\.\d{1,3}\.\d{1,3}(?: +|$))?)? *")
@@ -35,7 +38,15 @@ def read(written: str) -> list[Phrase]:
     forms = [" ".join("".join(form).split()) for form in itertools.islice(itertools.product(*choices), MOST_FORMS + 1)]
     if len(forms) > MOST_FORMS:
         raise ValueError(f"its alternatives make more than {MOST_FORMS:,} forms; split it")
-    return [_phrase(form) for form in dict.fromkeys(forms)]
+    return [_phrase(form) for form in dict.fromkeys(itertools.chain.from_iterable(map(_spelled, forms)))]
+
+
+def _spelled(form: str) -> tuple[str, ...]:
+    """A form as written, and as servers write it that have ASCII alone: without its accents, German umlauts as two letters."""
+    if form.isascii():
+        return (form,)
+    bare = "".join(c for c in unicodedata.normalize("NFKD", form.translate(_BARE)) if not unicodedata.combining(c))
+    return (form, *(other for other in (bare, form.translate(_UMLAUTS)) if other.isascii()))
 
 
 def _phrase(form: str) -> Phrase:

@@ -111,7 +111,8 @@ def parse(message: Message) -> Report | None:
         if not found and not _is_surely_a_bounce(message):
             return None
         kind = _kind(top.header("subject"), own)
-        outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1) for a in found) or (describe(Outcome(kind), own, True),)
+        names = frozenset(a.lower() for a in found)
+        outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1, names) for a in found) or (describe(Outcome(kind), own, True),)
     if not any(o.reply_code or o.status for o in outcomes) and is_challenge(own):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
@@ -182,9 +183,12 @@ def _kind(subject: str, own: str) -> Kind:
     return Kind.DELAYED if warned or not _GAVE_UP.search(own) else Kind.BOUNCED
 
 
-def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
-    """The outcome with what a text says of its recipient: the receiver's words, codes, host and stage."""
-    near = _near(text, outcome.recipient or "", outcome.final or "", alone)
+def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = frozenset()) -> Outcome:
+    """The outcome with what a text says of its recipient: the receiver's words, codes, host and stage.
+
+    `names` are all recipients of the report, in lower case: where the words name the next one, they are no longer about this one.
+    """
+    near = _near(text, outcome.recipient or "", outcome.final or "", alone, names)
     alias = alias_of(near) if alone or (outcome.recipient or near) in near else None
     if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
         outcome = replace(outcome, recipient=alias, final=outcome.recipient)
@@ -215,7 +219,7 @@ def step(outcome: Outcome, text: str, alone: bool) -> Stage | None:
     return heard.stage if heard else stage(_near(text, outcome.recipient or "", outcome.final or "", alone))
 
 
-def _near(text: str, recipient: str, final: str, alone: bool) -> str:
+def _near(text: str, recipient: str, final: str, alone: bool, names: frozenset[str] = frozenset()) -> str:
     """The words about one recipient: from the first place that names it to the next blank line, or all when it is the only one."""
     if alone:
         return text[:8000]
@@ -231,8 +235,17 @@ def _near(text: str, recipient: str, final: str, alone: bool) -> str:
             for start, other in heads(near, at - begin + len(name)):
                 if other.lower() not in {recipient.lower(), final.lower()}:
                     return near[:start]
-            return near
+            return near[: _next_of(near, at - begin + len(name), names - {recipient.lower(), final.lower()})]
     return ""
+
+
+def _next_of(near: str, after: int, names: frozenset[str]) -> int:
+    """Where the line begins that names another recipient; the end where none does."""
+    if names:
+        for found in address.ADDRESS.finditer(near, after):
+            if found.group(0).strip(".'").lower() in names:
+                return max(near.rfind("\n", 0, found.start()) + 1, after)
+    return len(near)
 
 
 def _heard(text: str, outcome: Outcome, alone: bool) -> session.Said | None:

@@ -19,7 +19,10 @@ _TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?"
 _TALKING = re.compile(_TIME + r"[. ]{0,4}(?:while )?talking to \[?([\w.-]{1,255})", re.I)
 _COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:)[ \t]?([A-Za-z]{4})\b")
 _REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:)[ \t]?(.{3,1000})$")
-_VERDICT = re.compile(r"^[ \t]{0,4}[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<([^\s<>@]{1,64}@[^\s<>]{1,255})>\.\.\.[ \t]*(.{0,1000})$")
+# "550 5.1.1 <b@example.org>... User unknown"; of old without brackets, and without a code where it tries again: "<b@example.org>... Deferred: "
+_VERDICT = re.compile(
+    r"^[ \t]{0,4}(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<?|<)([^\s<>@]{1,64}@[^\s<>]{1,255}?)>?\.\.\.[ \t]*(.{0,1000})$"
+)
 _OWN = re.compile(
     r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+ \(e?smtp\)\.\.\.)[^<>\n]{6,500})$"
 )  # what the reporter itself found, before its verdict
@@ -57,13 +60,13 @@ def said(text: str) -> tuple[Said, ...]:
             words = match.group(1).strip()
             if re.match(r"[45]\d\d", words) and not _AFTERMATH.search(words):
                 heard.setdefault(words, stage)
-        elif match := _OWN.match(line):
-            heard.setdefault(match.group(1).strip(), stage)
         elif match := _VERDICT.match(line):
             found.setdefault(
                 match.group(1).lower(), _said(match.group(1), heard, host) or Said(match.group(1), line.strip()[:2000], None, None)
             )
             heard = {}
+        elif match := _OWN.match(line):
+            heard.setdefault(match.group(1).strip(), stage)
     rest = _said(None, {w: s for w, s in heard.items() if s or host}, host)
     return (*found.values(), *([rest] if rest else []))
 
