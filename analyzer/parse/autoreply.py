@@ -1,75 +1,141 @@
-"""Answers that machines write: vacations, tickets, challenges, retired inboxes (RFC 3834); unsubscriptions by mail."""
+"""Answers that machines write: vacations, tickets, challenges, retired inboxes (RFC 3834); unsubscriptions by mail.
+
+A header that only such answers bear decides alone, and so does a subject that says so. What machines write of all kinds ("auto-generated",
+"bulk", a null sender) decides only together with words that answer somebody: receipts and newsletters bear it too.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
+from analyzer.parse.autoreply_words import ELSEWHERE, GENERATED, RECEIVED, REPLY, SUBJECT, TYPES, UNREAD
 from analyzer.parse.mime import Message, date
-from analyzer.parse.original import message_id, original, returned_headers, sender_of
+from analyzer.parse.original import message_id, original, recipients, returned_headers, sender_of
+from analyzer.parse.who import verp
 
-_TYPES = {
-    "inbox-retired": r"no longer (?:monitored|in use|active|read|checked)|not (?:monitored|read|checked)|unmonitored|(?:address|mailbox|inbox) (?:is|has been|was) (?:retired|closed|discontinued|deactivated)|"
-    r"no longer (?:works?|employed|with)\b|has left (?:the|our)|wird nicht mehr (?:gelesen|verwendet|abgerufen)|nicht mehr (?:bei uns|im unternehmen|f.r uns) (?:t.tig|besch.ftigt)|"
-    r"n'est plus (?:utilis|consult|en service)|ne fait plus partie|ya no (?:trabaja|se utiliza)|non (?:è|e) pi[uù] (?:attiv|in uso)|"
-    r"my (?:new|current) (?:e-?mail )?address is|neue (?:e-?mail-?)?adresse",
-    "challenge": r"(?:confirm|verify|prove) (?:that )?you(?:'re| are)? (?:a )?(?:human|person|real|not)|challenge.{0,20}response|(?:click|reply|follow).{0,80}(?:to (?:be )?(?:deliver|release|approve|whitelist))|"
-    r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|held (?:until|pending) (?:you|your)",
-    "ticket": r"ticket|case (?:number|id|#)|(?:your|support) request (?:has been|was) (?:received|logged|created)|we (?:have )?received your (?:message|e-?mail|request|inquiry|enquiry)|reference number|"
-    r"vorgangsnummer|ihre anfrage|num[eé]ro de (?:dossier|ticket)|thank you for (?:contacting|your (?:e-?mail|message|inquiry))|acus[eo] de recibo",
-    "vacation": r"out of (?:the )?office|(?:be|am|are|is|get) back (?:in|on|at|to|by|after)\b|return(?:ing)? (?:on|to the office)|limited access to (?:my )?e-?mail|vacation|on (?:annual )?leave|on holiday|away from (?:my|the) (?:desk|office|mail)|maternity|parental leave|sabbatical|i am (?:currently )?(?:away|traveling|travelling|out)|"
-    r"abwesen|urlaub|nicht im (?:b[uü]ro|hause|dienst)|absen(?:ce|t)|en cong[eé]s?|vacaciones|fuera de (?:la )?oficina|ausente|ferie|fuori (?:ufficio|sede)|assente|afwezig|vakantie|"
-    r"nieobecn|urlop|отпуск|отсутств|不在|休暇|休业|休假|外出|出張|fravær|semester|frånvaro|loma|dovolen|szabads|f[eé]rias|ausência",
-}
-_PATTERNS = {name: re.compile(pattern, re.I) for name, pattern in _TYPES.items()}
-_SUBJECT = re.compile(
-    r"^(?:auto(?:matic|mated|matisch\w*)?[ -]?(?:re(?:ply|sponse)|antwort|answer)|automat\w{0,6} (?:antwort|odpowied)|r[eé]ponse automatique|respuesta autom|resposta autom|risposta automatica|automatisch antwoord|"
-    r"out of (?:the )?office|abwesen|自動返信|自动回复|自动答复|автоответ|autoreply|auto:|vacation (?:reply|notice|response|message|auto)|\[auto)",
+_HEADERS = frozenset(
+    {
+        "x-autoreply",
+        "x-autorespond",
+        "x-autoresponse",
+        "x-autoreply-from",
+        "x-autoresponder",
+        "x-vacation",
+        "x-auto-reply",
+        "x-ooo",
+        "x-spamarrest",
+        "x-ms-exchange-inbox-rules-loop",
+    }
+)
+_DESKS = frozenset({"rt-ticket", "x-rt-loop-prevention", "x-otrs-loop", "x-jira-fingerprint", "x-fc-machinegenerated", "x-hesk"})
+_DESK = re.compile(r"zendesk|freshdesk|helpscout|otrs|kayako|hesk|osticket|jira|servicenow|intercom|request tracker|desk\.com", re.I)
+_PROGRAM = re.compile(r"auto-?(?:matic )?(?:respon|repl|antwort)|vacation|out-?of-?office|infobot|mailbot|autoresp", re.I)
+_CALENDAR = re.compile(
+    r"\s*(?:accepted|declined|tentative|canceled|cancelled|invitation|updated invitation|zugesagt|abgesagt|abgelehnt|mit vorbehalt|accepté|refusé|provisoire|aceptad[ao]|rechazad[ao]|accettato|rifiutato|geaccepteerd|afgewezen)\s*:",
     re.I,
 )
+_LISTS = frozenset({"list-id", "list-unsubscribe", "list-post"})
 _UNSUBSCRIBE = re.compile(
     r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b[^\n]{0,120}$",
     re.I,
 )
+_MOST = 4000  # characters of a text that are looked at
 
 
 def parse(message: Message) -> Report | None:
     """The report of an automatic reply; None for other mail."""
     top = message.top
-    submitted = top.header("auto-submitted").lower()
-    subject = top.header("subject")
-    marked = submitted.startswith(("auto-replied", "auto-generated (reply", "auto-notified")) or bool(
-        top.headers.keys() & {"x-autoreply", "x-autorespond", "x-autoresponse", "x-autoreply-from", "x-vacation"}
-    )
-    marked = marked or top.header("precedence").strip().lower() in {"auto_reply", "auto-reply"}
-    marked = marked or (submitted.startswith("auto-generated") and bool(top.headers.keys() & {"in-reply-to", "references"}))
-    marked = (marked or bool(_SUBJECT.search(subject))) and not top.headers.keys() & {"list-id", "list-unsubscribe"}
-    if not marked or _UNSUBSCRIBE.match(subject.strip()):
+    subject = top.header("subject")[:500]
+    if _UNSUBSCRIBE.match(subject.strip()) or not _is_answer(message, subject):
         return None
     text = text_of(message)
-    kind = reply_type(subject, text)
     who = sender_of(top) or None
     replied = message_id(top.header("in-reply-to")) if top.header("in-reply-to") else None
-    about = original(returned_headers(message))
+    headers = returned_headers(message)
+    about = original(headers)
     if replied and not about.message_id:
         about = original({"message-id": [f"<{replied}>".encode("utf-8", "replace")]})
-    return Report(Kind.AUTOREPLIED, "autoreply", (Outcome(Kind.AUTOREPLIED, who, diagnostic=_start(text), reply_type=kind),), about,
-                  reported_at=date(top.header("date")))  # fmt: skip
+    outcome = Outcome(Kind.AUTOREPLIED, who, diagnostic=_start(text), reply_type=reply_type(subject, text))
+    return Report(Kind.AUTOREPLIED, "autoreply", (_mailed(outcome, message, headers),), about, reported_at=date(top.header("date")))
+
+
+def _is_answer(message: Message, subject: str) -> bool:
+    """Whether a machine answers a mail: by its headers, its subject, or both with its words."""
+    top = message.top
+    names = top.headers.keys()
+    submitted = top.header("auto-submitted").strip().lower()
+    precedence = top.header("precedence").strip().lower()
+    if (
+        (names & _LISTS and not submitted.startswith("auto-replied"))
+        or _CALENDAR.match(subject)
+        or any(p.type == "text/calendar" for p in message.parts[:20])
+    ):
+        return False
+    if submitted.startswith(("auto-replied", "auto-generated (reply", "auto-notified")) or names & _HEADERS:
+        return True
+    if precedence in {"auto_reply", "auto-reply"} or top.header("x-autogenerated").strip().lower() == "reply":
+        return True
+    generated = submitted.startswith("auto-generated")
+    if (generated or precedence in {"bulk", "junk"}) and names & {"in-reply-to", "references"}:
+        return True
+    said = SUBJECT.search(subject)
+    if said and (said.group("certain") or (_alone(message) and not ELSEWHERE.search(subject + text_of(message)[:1000]))):
+        return True
+    return _answers(message, subject, generated)
+
+
+def _answers(message: Message, subject: str, generated: bool) -> bool:
+    """Whether a mail that some machine wrote has words that answer somebody."""
+    top = message.top
+    program = bool(_PROGRAM.search(f"{top.header('x-mailer')} {top.header('user-agent')} {top.header('message-id')} {top.header('from')}"))
+    rules = "mailbox rules agent" in top.header("x-ms-exchange-generated-message-source").lower()
+    desk = bool(top.headers.keys() & _DESKS) or bool(_DESK.search(f"{top.header('x-mailer')} {top.header('message-id')}"))
+    null = top.raw("return-path").strip() == b"<>"
+    bulk = top.header("precedence").strip().lower() in {"bulk", "junk"}
+    quiet = "oof" in (suppressed := top.header("x-auto-response-suppress").lower()) or "all" in suppressed
+    if program or rules:
+        return True
+    text = text_of(message)[:_MOST]
+    reply = bool(REPLY.search(text))
+    if not (generated or desk or null or bulk or quiet or reply or GENERATED.search(text)):
+        return False
+    if RECEIVED.search(text) and not re.match(r"\s*(?:re|aw|sv|fwd?|wg)\s*:", subject, re.I):
+        return True
+    away = any(TYPES[name].search(part) for name in ("vacation", "inbox-retired", "challenge") for part in (subject, text))
+    gone = any(TYPES[name].search(text) for name in ("inbox-retired", "challenge"))
+    return away and (reply or null or quiet or (bulk and gone) or ((generated or bulk) and bool(SUBJECT.search(subject))))
+
+
+def _alone(message: Message) -> bool:
+    """Whether a mail goes to one person only, as answers do: "Out of office from Monday" to three colleagues was typed."""
+    return not message.top.header("cc") and len(address.addresses(message.top.header("to"), 3)) <= 1
+
+
+def _mailed(outcome: Outcome, message: Message, headers: dict[str, list[bytes]]) -> Outcome:
+    """The outcome with the address that the sender mailed, where the answer tells it and comes from another."""
+    returned = recipients(headers) if headers else []
+    mailed = verp(message) or (returned[0] if len(returned) == 1 else None)
+    if not mailed or mailed.lower() == (outcome.recipient or "").lower():
+        return outcome
+    return replace(outcome, recipient=mailed, final=outcome.recipient)
 
 
 def reply_type(subject: str, text: str) -> str:
     """What an automatic reply says: vacation, ticket, challenge, inbox-retired or other."""
-    for source in (subject[:500], text[:4000]):
-        for name, pattern in _PATTERNS.items():
+    for source in (subject, text[:_MOST]):
+        for name, pattern in TYPES.items():
             if pattern.search(source):
                 return name
-    return "other"
+    said = SUBJECT.search(subject)
+    return "inbox-retired" if UNREAD.search(text[:_MOST]) else "vacation" if said and said.group("away") else "other"
 
 
 def is_challenge(text: str) -> bool:
     """Whether a text asks the sender to prove himself before it lets the message through."""
-    return bool(_PATTERNS["challenge"].search(text[:4000]))
+    return bool(TYPES["challenge"].search(text[:_MOST]))
 
 
 def unsubscription(message: Message) -> Report | None:

@@ -73,8 +73,8 @@ def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]]) -> Seque
         found = [a for v in said.get(name, [])[:1000] for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:
             return list(dict.fromkeys(found))
-    for name in sorted(MICROSOFT):
-        found = [a for v in said.get(name, []) for a in [address.clean(decode(v, b"utf-8"))] if a]
+    for name in (*sorted(MICROSOFT), "x-delivered-to"):
+        found = [a for v in said.get(name, headers.get(name, [])) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
     tos = recipients(headers)

@@ -15,6 +15,7 @@ from itertools import islice
 from analyzer.model import Kind, Outcome, Report, Stage
 from analyzer.parse import address, dsn, session
 from analyzer.parse.autoreply import is_challenge
+from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import original, returned_headers, split_text, text_headers
@@ -79,6 +80,29 @@ _ALWAYS = re.compile(
     r"|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
     re.I,
 )
+_LISTS = frozenset({"list-id", "list-unsubscribe", "list-post"})
+_FORWARDED = re.compile(
+    r"^[ \t>]{0,8}(?:-{2,}|begin forwarded|anfang der weitergeleiteten|(?:from|von|de|da|van|reporting-mta|final-recipient)[ \t]*:)",
+    re.I | re.M,
+)
+# what is counted: summaries of a mail system's log; what its owner is told of a mailbox (phishing says so too)
+_MAIL = re.compile(
+    r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件",
+    re.I,
+)
+_SUMMARY = re.compile(
+    r"log summar|summary|statisti|logwatch|\bcron\b|digest|monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for",
+    re.I,
+)
+_OWNER = re.compile(
+    r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
+    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending (?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so",
+    re.I,
+)
+_PERSONS = re.compile(
+    r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|zimbra",
+    re.I,
+)
 _HEADING_ONLY = re.compile(r"(?:following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I)
 _SAID = re.compile(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
@@ -100,7 +124,7 @@ def parse(message: Message) -> Report | None:
         return Report(
             Kind.OTHER_REPORT, "prose", reported_at=date(top.header("date")), why="a mail server's notice to its postmaster of a session"
         )
-    pasted = _pasted(text)
+    pasted = _pasted(text) if _may_quote(message, text) else ()
     if not failed and not pasted and not is_bounce(message, own):
         return None
     headers = returned_headers(message) or text_headers(rest)
@@ -123,10 +147,17 @@ def is_bounce(message: Message, own: str) -> bool:
     """Whether a mail without a delivery-status part reports a failure: by who wrote it, what it is called, what it says."""
     top = message.top
     subject = top.header("subject")
+    returned = any(p.inside for p in message.parts)
+    if not returned and (_SUMMARY.search(subject) or len(set(_OWNER.findall(own[:4000]))) > 1):
+        return False
+    if _PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}") and not is_from_a_mailer(message) and not _is_robot(message):
+        return False
     failed = bool(_FAILED.search(own)) and bool(_MACHINE.search(own))
     if is_from_a_mailer(message) or top.type == "multipart/report":
         return failed or bool(_TITLE.search(subject)) or bool(_CLEAR.search(own))
-    if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I):
+    if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I) or (
+        ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])
+    ):
         return False
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
@@ -153,7 +184,8 @@ def _is_robot(message: Message) -> bool:
 
 def _is_surely_a_bounce(message: Message) -> bool:
     """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
-    return (is_from_a_mailer(message) or _is_robot(message)) and bool(_TITLE.search(message.top.header("subject")))
+    null = message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
+    return (is_from_a_mailer(message) or (null and _is_robot(message))) and bool(_TITLE.search(message.top.header("subject")))
 
 
 def _text(message: Message) -> str:
@@ -169,6 +201,16 @@ def _pasted(text: str) -> tuple[Outcome, ...]:
     start = re.search(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", bare, re.I | re.M)
     outcomes, _, _ = dsn.read(bare[start.start() if start else 0 :])
     return tuple(outcomes)
+
+
+def _may_quote(message: Message, text: str) -> bool:
+    """Whether delivery-status fields in a mail's text may be its own report: lists, newsletters and people who ask about one quote them too."""
+    if is_from_a_mailer(message) or message.top.type == "multipart/report" or _is_robot(message):
+        return not message.top.headers.keys() & _LISTS
+    if message.top.headers.keys() & _LISTS:
+        return False
+    begun = _FORWARDED.search(text)
+    return len("".join(text[: begun.start() if begun else 400].split())) < 60
 
 
 def _is_notice_of_a_session(own: str) -> bool:

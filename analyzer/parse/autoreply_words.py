@@ -1,0 +1,100 @@
+"""The words of automatic replies in the languages that people write: in subjects, in texts, and what kind of answer they make."""
+
+from __future__ import annotations
+
+import re
+
+_AUTOMATIC = (  # a subject that only a machine writes
+    r"auto(?:matic|mated|matisch\w*)?[ _-]?(?:re(?:ply|sponse|spond\w*|turn reply)|antwort|answer)|auto ?: |auto-?confirmation|vacation (?:reply|notice|response|message|auto)|"
+    r"out of (?:the )?office[ -]*(?:auto|reply|response|message|notification|notice|assistant)|"
+    r"automat\w{0,8} (?:antwort|antwoord|odpowied\w*|odpov\w+|vastaus|poissaolo\w*|svar|válasz|odgovor|отговор|ответ|відповідь|atsakymas|atbilde)|(?:odpowied\w+|wiadomość) automatyczna|autoodpowied\w+|"
+    r"r[eé](?:ponse|ply) (?:automatique|auto)|message d'absence|respuesta autom\w+|contestaci\w+ autom\w+|resposta autom\w+|risposta automatica|risponditore|autosvar|auto-?svar|frånvaro(?:meddelande)?|"
+    r"abwesenheits\w*|răspuns automat|автоответ\w*|автовідповід\w*|otomatik (?:yanıt|cevap|ileti)|αυτ[όο]ματη απ[άα]ντηση|"
+    r"自動(?:返信|応答|送信|回答|配信)|不在通知|自动(?:回复|答复|应答)|自動(?:回覆|回復|答覆)|자동 ?(?:회신|응답|답장)|رد تلقائي|الرد (?:ال)?تلقائي|(?:תשובה|הודעה) אוטומטית|מענה אוטומטי|"
+    r"automaatvastus|samodejni odgovor|ตอบกลับอัตโนมัติ|trả lời tự động|balasan otomatis|پاسخ خودکار"
+)
+_AWAY = (  # one that a person may write as well
+    r"out of (?:the )?office|ooo\b|away from (?:my|the) (?:mail|e-?mail|office|desk)|(?:i am|i'm|currently|is) (?:out of|away|on (?:vacation|leave|holiday))|on (?:vacation|holiday|annual leave|parental leave|maternity leave)|"
+    r"abwesen\w*|au(?:ß|ss)er haus|nicht im (?:b[üu](?:e)?ro|hause|dienst)|im urlaub|urlaub\b|absen(?:ce|t\w{0,2})\b|en congés?|fuera de (?:la )?oficina|de vacaciones|ausencia|ausente|ausência|fora do escrit[óo]rio|"
+    r"fuori (?:ufficio|sede)|assen(?:za|te)|in ferie|afwezig\w*|met vakantie|fravær|ikke (?:på kontoret|til stede)|på semester|poissa(?:olo)?\b|lomalla|nieobecno\w+|urlop\b|poza biurem|"
+    r"nep[řr]ítomn\w+|mimo (?:kancel[áa][řr]|pracovi\w+)|dovolen\w*|házon kívül|szabadság\w*|în afara biroului|concediu|вне офиса|в отпуске|отсутств\w+|у відпустці|"
+    r"ofis dışında|izinde|εκτός γραφείου|σε άδεια|不在|休暇|休業|外出|休假|부재|휴가|خارج المكتب|في إجازة|מחוץ למשרד|בחופשה"
+)
+SUBJECT = re.compile(
+    rf"^\s*(?:(?:re|aw|sv|antw|fw)\s*:\s*)?(?:\[[^\]]{{0,60}}\]\s*)?[^\n]{{0,50}}?(?:(?P<certain>{_AUTOMATIC})|(?P<away>{_AWAY}))", re.I
+)
+"""A subject of an automatic reply; `certain` where only a machine writes so."""
+
+REPLY = re.compile(
+    r"auto(?:matic|mated|matically)?(?:[ -]generated)?[ -]?(?:re(?:ply|sponse|spond\w*)|answer)|automati(?:sche|sch|c) (?:antwort|antwoord|svar)|automatisch beantwort\w*|r[eé]ponse automatique|respuesta autom|resposta autom|risposta automatica|"
+    r"automatyczn\w+ odpowied|automatická odpov|automatikus válasz|răspuns automat|автоматическ\w+ ответ|автоответ|автоматичн\w+ відповід|otomatik (?:yanıt|cevap)|αυτόματη απάντηση|自動(?:返信|応答)|自动(?:回复|答复)|자동 ?(?:회신|응답|답장)|الرد التلقائي|رد تلقائي|מענה אוטומטי|תשובה אוטומטית",
+    re.I,
+)
+"""A text that calls itself an automatic reply."""
+
+GENERATED = re.compile(
+    r"(?:message|mail|e-?mail) (?:was|is|has been) (?:automatically |auto-?)(?:generated|sent|created)|automatisch (?:generiert|erstellt|erzeugt|versandt|versendet|verzonden)|message automatique|envoyé automatiquement|mensaje autom|mensagem autom|messaggio automatico|"
+    r"generat\w automaticamente|automatyczn\w+ wiadomo|wygenerowan\w+ automatycznie|автоматически|otomatik olarak|自動(?:送信|配信|的に)|自动发送|자동 ?발송",
+    re.I,
+)
+"""A text that a machine wrote, of whatever kind: receipts say so too."""
+
+RECEIVED = re.compile(
+    r"(?:we(?: have|'ve)?|has been|was|been) (?:now )?(?:success\w+ )?(?:received|got|logged|created|opened|registered) (?:your|and|as|for|with|a|the|under)\b.{0,60}\b(?:request|ticket|case|message|e-?mail|inquiry|enquiry|question|issue)|"
+    r"we(?: have|'ve)? (?:got|received) your (?:request|message|e-?mail|inquiry|enquiry|mail|question|ticket)|(?:request|ticket|case|inquiry|enquiry|issue|incident)\b.{0,60}\b(?:has|have) been (?:received|logged|created|opened|assigned|registered|updated)|"
+    r"(?:ticket|case|request|incident|reference)[ -]?(?:number|id|#|no\.?)[ :#\[]|\[?ticket ?#|##- please type your reply above|reply above this line|ticket (?:id|number)|your (?:ticket|case) (?:has|is|number)|creation of a (?:trouble )?ticket|"
+    r"(?:ihre|deine) (?:anfrage|nachricht|e-?mail|mail)\b.{0,80}\b(?:erhalten|eingegangen|bearbeite\w*)|wir haben ihre|(?:ticket|vorgangs)-?(?:nummer|nr)|votre (?:demande|message|courriel|ticket)\b.{0,80}\b(?:re[çc]u\w*|enregistr\w*|prise? en compte)|"
+    r"(?:su|tu) (?:solicitud|consulta|mensaje|correo|ticket)\b.{0,80}\b(?:recibid\w|registrad\w)|hemos recibido su|(?:sua|seu) (?:solicita\w+|mensagem|e-?mail|chamado)\b.{0,80}\b(?:recebid\w|registrad\w)|recebemos (?:a )?su|"
+    r"(?:la )?(?:sua|vostra|tua) (?:richiesta|segnalazione|e-?mail|mail)\b.{0,80}\b(?:ricevut\w|registrat\w|presa in carico)|abbiamo ricevuto|uw (?:verzoek|vraag|bericht|e-?mail|melding)\b.{0,60}\bontvangen|"
+    r"(?:twoj\w|państ\w+|państ\w+) (?:zgłoszenie|wiadomość)|otrzymaliśmy|obdrželi jsme|mottagit (?:ditt|er)|modtaget din|mottatt (?:din|deres)|(?:ваш\w*) (?:обращени|запрос|заявк|сообщени|письмо)\w*.{0,60}(?:получен|принят|зарегистр)|"
+    r"talebiniz|お問い?合わせ(?:を|いただ|頂|内容|受付)|受け?付けました|受付番号|已(?:收到|受理)您?的?|您的(?:请求|工单|邮件|来信)已|工单|접수되었|문의(?:가|를|해)",
+    re.I,
+)
+"""A text that confirms what was received."""
+
+ELSEWHERE = re.compile(
+    r"\b(?:parcels?|shipment|package|courier|tracking (?:number|code|id)|paket\w*|sendung\w*|colis|livraison|env[ií]o|paquete|pacco|spedizione|encomenda|pakket\w*|zending|paczk\w+|przesyłk\w+|payment|invoice|order number)\b|посылк|荷物|お届け|宅配|包裹|快递|快件|택배",
+    re.I,
+)
+"""What is delivered, returned and missed besides mail: parcels, payments."""
+
+UNREAD = re.compile(
+    r"no longer (?:be )?(?:monitored|read|checked|attended)|not (?:monitored|read|checked|attended|being monitored|regularly monitored|an? monitored)|unmonitored|unattended|"
+    r"nicht (?:mehr )?(?:gelesen|abgerufen|betreut|bearbeitet|überwacht)|n'est (?:pas|plus) (?:lue?|surveill\w*|consult\w*)|no (?:se lee|es atendid\w)|non (?:è|e'?) presidiat|niet (?:meer )?gelezen|не (?:проверя\w+|читается|обслужив\w+)",
+    re.I,
+)
+"""A text that says that nobody reads there: many receipts do, so it makes no answer by itself."""
+
+TYPES = {
+    "inbox-retired": re.compile(
+        r"no longer (?:be )?(?:in use|active|used|valid)|(?:address|mailbox|inbox|account) (?:is|has been|was|will be) (?:retired|closed|discontinued|deactivated|shut|switched off)|"
+        r"no longer (?:works?|working|employed|with|part of|an employee)\b|(?:has|have) left (?:the|our|his|her|this) |left the company|stop(?:ped)? (?:checking|reading|using) (?:this|that|it)|i(?:'ve| have) moved|please update your (?:address|contact|records)|"
+        r"(?:my|our|new|the) new (?:e-?mail|mail|e-mail)?[ -]?address|my (?:new|current) (?:e-?mail )?address|have a new e-?mail|changed (?:my|our|his|her) e-?mail|e-?mail address has changed|"
+        r"nicht mehr (?:bei uns|im unternehmen|f(?:ü|ue|.)r uns|aktiv|besetzt|verwendet|genutzt)|neue (?:e-?mail-?)?(?:adresse|anschrift)|(?:unternehmen|firma|haus) verlassen|ausgeschieden|"
+        r"n'est plus (?:utilis\w*|consult\w*|en service|valide|lue?|surveill\w*)|ne (?:fait|travaille) plus|a quitté (?:la|l'|notre|le)|nouvelle adresse|ya no (?:trabaja|se utiliza|está activ|forma parte|se lee)|nueva direcci|"
+        r"non (?:è|e'?) pi[uù] (?:attiv|in uso|presidiat|utilizzat|operativ)|non lavora più|nuovo indirizzo|(?:não|nao) (?:trabalha mais|é mais|está mais|faz mais)|novo (?:e-?mail|endereço)|niet meer (?:in gebruik|gelezen|werkzaam|actief)|nieuw e-?mail ?adres|"
+        r"nie (?:pracuje już|jest już|jest obsługiwan)|nowy adres|již nepracuje|nová adresa|больше не (?:работает|использу\w+|проверя\w+|читается|обслужив\w+)|новый адрес|slutat|arbetar inte längre|ikke længere|ei ole enää|"
+        r"退職(?:いた|し)|使用(?:して|されて)おりません|新しい(?:メール)?アドレス|已(?:离职|停用|不再使用)|不再使用|퇴사|더 이상 사용",
+        re.I,
+    ),
+    "challenge": re.compile(
+        r"(?:confirm|verify|prove) (?:that )?you(?:'re| are)? (?:a )?(?:human|person|real|not)|challenge.{0,20}response|(?:click|reply|follow|send|visit|press|complete|authori[sz]e)[^.]{0,80}(?:to (?:be )?(?:deliver|release|approve|whitelist)|so that (?:your|the) (?:message|e-?mail))|"
+        r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|spamblocker|suspect e-?mail|held (?:until|pending|because|awaiting)|being held|to release your message|(?:not (?:yet )?(?:on|in) (?:my|the|his|her) (?:approved|allowed|safe|guest|white))|"
+        r"(?:request to be|added to) (?:my|the|his|her) (?:guest|allowed|approved|white|safe) ?(?:list|senders?)|please confirm your (?:message|e-?mail)|confirm (?:delivery of )?your (?:message|e-?mail)|one[- ]time (?:confirmation|verification)|unconfirmed (?:message|sender)|tmda|approved senders|senders (?:that |whom )?i have approved|allow (?:incoming )?(?:messages|mail|e-?mail) only from|verify (?:yourself|themselves|your (?:e-?mail )?address) (?:before|so|to)|so i can receive your|"
+        r"best(?:ä|ae)tigen sie (?:ihre|den|die)[^.]{0,60}(?:nachricht|absender|zustell)|confirmer (?:votre|l'envoi)|confirmar (?:su|el env)",
+        re.I,
+    ),
+    "vacation": re.compile(
+        r"out of (?:the |my )?office|(?:be|am|are|is|get|been|'ll be) back (?:in|on|at|to|by|after|from)\b|return(?:ing)? (?:on|to (?:the )?(?:office|work)|after)|limited (?:access|e-?mail)|no access to (?:my )?e-?mail|vacation|on (?:\w+ )?leave\b|on (?:a )?holidays?|away (?:from|until|till|this|on)|maternity|paternity|parental leave|sabbatical|i am (?:currently )?(?:away|traveling|travelling|out)|until (?:i|my) return|in my absence|until (?:the )?\d{1,2}(?:st|nd|rd|th)?\b|no (?:phone|signal|internet|access to e?-?mail)|"
+        r"abwesen|urlaub|nicht im (?:b[uü](?:e)?ro|hause|dienst)|au(?:ß|ss)er haus|wieder (?:erreichbar|im (?:b[uü]ro|haus)|da\b|zur(?:ü|ue)ck)|absen(?:ce|te?s?)\b|en (?:cong[eé]s?|vacances|déplacement)|de retour|vacaciones|fuera de (?:la |mi )?oficina|ausent|regreso|ferie|fuori (?:ufficio|sede)|assen(?:te|za)|rientro|afwezig|vakantie|weer (?:aanwezig|terug)|"
+        r"nieobecn|urlop|wracam|отпуск|отсутств|відпуст|відсутн|вернусь|不在|休暇|休業|休み|休业|休假|假期|外出|出張|出差|fravær|ferie\b|ikke (?:på kontoret|til stede|tilgang)|inte på kontoret|semester|frånvaro|föräldraledig|tillbaka|tilbage|tilbake|lomalla|loma\w*|poissa|dovolen|nepřítom|szabads|concediu|f[eé]rias|aus[eê]ncia|retorno|"
+        r"tatil|izin(?:de|li)|ofiste|άδεια|γραφείο|διακοπ|휴가|부재|출장|إجازة|أعود|المكتب|חופשה|אחזור|משרד|odmor|odsut|atvaļināj|atostog|puhkus",
+        re.I,
+    ),
+    "ticket": re.compile(
+        r"\bticket|case (?:number|id|#|ref)|thank you for (?:contacting|your (?:e-?mail|message|inquiry|enquiry|request))|acus[eo] de recibo|reference number|vorgangsnummer|ihre anfrage|num[eé]ro de (?:dossier|ticket|demande)|"
+        + RECEIVED.pattern,
+        re.I,
+    ),
+}
+"""What kind of answer it is; the first that matches, the subject before the text."""
