@@ -86,6 +86,10 @@ def _verdict(
     rules = load(_extra())
     heard = sorted(_witnesses(rules, words, prose, status, code, stage, host.lower(), delayed, early), key=lambda w: -w.weight)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
+    if first.reason == "expired":
+        # time that ran out explains nothing where somebody says what it was spent on
+        first = next((w for w in heard if w.reason not in {"expired", "undetermined"} and w.weight > WEAK), first)
+        heard = [first, *(w for w in heard if w is not first)]
     other = next((w for w in heard[1:] if w.reason != first.reason), None)
     reason = rules.reasons[first.reason]
     confidence = first.weight
@@ -102,18 +106,25 @@ def _witnesses(
     rules: Rules, words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
 ) -> Iterator[Witness]:
     for hit, matched in _hits(rules, words, host):
-        if early and rules.reasons[hit.rule.reason].severity is Severity.HARD:
-            # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
-            yield Witness("sender-rejected", hit.rule.id, 0.9 - hit.rule.order * 1e-6, "diagnostic", (hit.start, hit.end), matched)
-            continue
-        yield Witness(
-            hit.rule.reason,
-            hit.rule.id,
-            (SURE if hit.rule.sure else WORDS) - hit.rule.order * 1e-6,
-            "diagnostic",
-            (hit.start, hit.end),
-            matched,
-        )
+        # in a warning of delay the time has not run out
+        if not (delayed and hit.rule.reason == "expired"):
+            yield _from_words(rules, hit, matched, early)
+    yield from _from_codes(rules, status, code, stage, delayed, early)
+    for hit, matched in _hits(rules, prose, host):
+        if not (delayed and hit.rule.reason == "expired"):
+            weight = (0.7 if hit.rule.sure else 0.4) - hit.rule.order * 1e-6
+            yield Witness(hit.rule.reason, hit.rule.id, weight, "prose", (hit.start, hit.end), matched)
+
+
+def _from_words(rules: Rules, hit: Hit, matched: str, early: bool) -> Witness:
+    span = (hit.start, hit.end)
+    if early and rules.reasons[hit.rule.reason].severity is Severity.HARD:
+        # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
+        return Witness("sender-rejected", hit.rule.id, 0.9 - hit.rule.order * 1e-6, "diagnostic", span, matched)
+    return Witness(hit.rule.reason, hit.rule.id, (SURE if hit.rule.sure else WORDS) - hit.rule.order * 1e-6, "diagnostic", span, matched)
+
+
+def _from_codes(rules: Rules, status: str | None, code: str | None, stage: Stage | None, delayed: bool, early: bool) -> Iterator[Witness]:
     if status:
         detail = status.partition(".")[2]
         if detail in rules.status_sure and not (detail == "4.7" and delayed):
@@ -131,12 +142,6 @@ def _witnesses(
         yield Witness("policy", "stage.before-recipient", 0.5, "stage", matched=stage.value)
     if code == "552" and not status:
         yield Witness("mailbox-full", "reply.552", 0.45, "reply_code", matched=code)
-    for hit, matched in _hits(rules, prose, host):
-        if delayed and hit.rule.reason == "expired":
-            continue
-        yield Witness(
-            hit.rule.reason, hit.rule.id, (0.7 if hit.rule.sure else 0.4) - hit.rule.order * 1e-6, "prose", (hit.start, hit.end), matched
-        )
 
 
 def _hits(rules: Rules, text: str, host: str) -> list[tuple[Hit, str]]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
-from analyzer.parse.autoreply_words import ELSEWHERE, GENERATED, RECEIVED, REPLY, SUBJECT, TYPES, UNREAD
+from analyzer.parse.autoreply_words import ELSEWHERE, GENERATED, HELD, RECEIVED, REPLY, SUBJECT, TYPES, UNREAD
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import message_id, original, recipients, returned_headers, sender_of
 from analyzer.parse.who import verp
@@ -100,6 +100,8 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
         return True
     text = text_of(message)[:_MOST]
     reply = bool(REPLY.search(text))
+    if HELD.search(text) and "http" in text.lower() and _alone(message):
+        return True
     if not (generated or desk or null or bulk or quiet or reply or GENERATED.search(text)):
         return False
     if RECEIVED.search(text) and not re.match(r"\s*(?:re|aw|sv|fwd?|wg)\s*:", subject, re.I):

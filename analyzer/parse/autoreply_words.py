@@ -39,6 +39,14 @@ GENERATED = re.compile(
 )
 """A text that a machine wrote, of whatever kind: receipts say so too."""
 
+HELD = re.compile(
+    r"(?:click|confirm|visit|follow|reply|clique|cliquez|haga clic|klicken|bestätigen|clicca|klik|kliknij|нажмите|перейдите)[^.]{0,160}(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)|"
+    r"(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)\b[^.]{0,80}"
+    r"(?:(?:be|is|being) (?:held|delivered|released|forwarded)|seja (?:encaminhad|entreg)|zugestellt|remis|entregad|consegnat|afgeleverd|dostarcz|доставлен)[^.]{0,160}(?:click|confirm|clique|cliquez|haga clic|klick|bestätig|clicca|klik|нажмите)",
+    re.I,
+)
+"""A text that lets a message through only when its sender does something."""
+
 RECEIVED = re.compile(
     r"(?:we(?: have|'ve)?|has been|was|been) (?:now )?(?:success\w+ )?(?:received|got|logged|created|opened|registered) (?:your|and|as|for|with|a|the|under)\b.{0,60}\b(?:request|ticket|case|message|e-?mail|inquiry|enquiry|question|issue)|"
     r"we(?: have|'ve)? (?:got|received) your (?:request|message|e-?mail|inquiry|enquiry|mail|question|ticket)|(?:request|ticket|case|inquiry|enquiry|issue|incident)\b.{0,60}\b(?:has|have) been (?:received|logged|created|opened|assigned|registered|updated)|"
@@ -80,7 +88,7 @@ TYPES = {
     "challenge": re.compile(
         r"(?:confirm|verify|prove) (?:that )?you(?:'re| are)? (?:a )?(?:human|person|real|not)|challenge.{0,20}response|(?:click|reply|follow|send|visit|press|complete|authori[sz]e)[^.]{0,80}(?:to (?:be )?(?:deliver|release|approve|whitelist)|so that (?:your|the) (?:message|e-?mail))|"
         r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|spamblocker|suspect e-?mail|held (?:until|pending|because|awaiting)|being held|to release your message|(?:not (?:yet )?(?:on|in) (?:my|the|his|her) (?:approved|allowed|safe|guest|white))|"
-        r"(?:request to be|added to) (?:my|the|his|her) (?:guest|allowed|approved|white|safe) ?(?:list|senders?)|please confirm your (?:message|e-?mail)|confirm (?:delivery of )?your (?:message|e-?mail)|one[- ]time (?:confirmation|verification)|unconfirmed (?:message|sender)|tmda|approved senders|senders (?:that |whom )?i have approved|allow (?:incoming )?(?:messages|mail|e-?mail) only from|verify (?:yourself|themselves|your (?:e-?mail )?address) (?:before|so|to)|so i can receive your|"
+        r"(?:request to be|added to) (?:my|the|his|her) (?:guest|allowed|approved|white|safe) ?(?:list|senders?)|please confirm your (?:message|e-?mail)|confirm (?:delivery of )?your (?:message|e-?mail)|one[- ]time (?:confirmation|verification)|unconfirmed (?:message|sender)|tmda|approved senders|senders (?:that |whom )?i have approved|allow (?:incoming )?(?:messages|mail|e-?mail) only from|verify (?:yourself|themselves|your (?:e-?mail )?address) (?:before|so|to)|so i can receive your|para que sua mensagem seja (?:encaminhad|entreg)|tira-teima|"
         r"best(?:ä|ae)tigen sie (?:ihre|den|die)[^.]{0,60}(?:nachricht|absender|zustell)|confirmer (?:votre|l'envoi)|confirmar (?:su|el env)",
         re.I,
     ),

@@ -33,7 +33,7 @@ _NAME = re.compile(
     re.I,
 )
 _TITLE = re.compile(
-    r"undeliver|returned mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
+    r"undeliver|returned mail|waiting mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoručen|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
@@ -45,7 +45,7 @@ _SUBJECT = re.compile(
     re.I,
 )
 _FAILED = re.compile(
-    r"undeliver|n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
+    r"undeliver|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze",
     re.I,
@@ -61,12 +61,12 @@ _MACHINE = re.compile(
     re.I,
 )
 _DELAYED = re.compile(
-    r"(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
+    r"deliver\w* attempts are still pending|not yet been\s+(?:fully |completely )?deliver|attempts to deliver [^.\n]{0,40}\bwill\s+continue|(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
     r"you do not need to resend|do not (?:need to )?re-?send|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|verzögert|retardé|retrasad",
     re.I,
 )
 _GAVE_UP = re.compile(
-    r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr",
+    r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further (?:attempt|deliver|retr|tr)|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr",
     re.I,
 )
 _ECHO = re.compile(
@@ -103,7 +103,9 @@ _PERSONS = re.compile(
     r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|zimbra",
     re.I,
 )
-_HEADING_ONLY = re.compile(r"(?:following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I)
+_HEADING_ONLY = re.compile(
+    r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I
+)
 _SAID = re.compile(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
     re.I,
@@ -221,7 +223,7 @@ def _is_notice_of_a_session(own: str) -> bool:
 def _kind(subject: str, own: str) -> Kind:
     if not _DELAYED.search(own):
         return Kind.BOUNCED
-    warned = re.search(r"\bwarning\b|delay|deferred|still being retried", subject, re.I)
+    warned = re.search(r"\bwarning\b|delay|deferred|still being retried|waiting", subject, re.I)
     return Kind.DELAYED if warned or not _GAVE_UP.search(own) else Kind.BOUNCED
 
 
@@ -237,9 +239,10 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     heard = _heard(text, outcome, alone)
     words, host = (heard.words, heard.host) if heard else (_receivers(near), None)
     near = heard.words if heard and heard.recipient else near
-    words = words or _paragraph_about(near, outcome)
+    words = words or _paragraph_about(near, outcome, names)
     if not words and not alone:
         near = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
+        words = _receivers(near) if len(address.REPLY.findall(near)) == 1 else None
     code, status = address.reply(words or near)
     if status is None:
         status = address.reply(near)[1] if alone else None
@@ -267,7 +270,7 @@ def _near(text: str, recipient: str, final: str, alone: bool, names: frozenset[s
         return text[:8000]
     low = text.lower()
     for name in (final, recipient):
-        at = low.find(name.lower()) if name else -1
+        at = _place(low, name.lower(), names) if name else -1
         if at >= 0:
             begin = low.rfind("\n", 0, at) + 1
             end = low.find("\n\n", at + len(name))
@@ -279,6 +282,20 @@ def _near(text: str, recipient: str, final: str, alone: bool, names: frozenset[s
                     return near[:start]
             return near[: _next_of(near, at - begin + len(name), names - {recipient.lower(), final.lower()})]
     return ""
+
+
+def _place(low: str, name: str, names: frozenset[str]) -> int:
+    """Where a text speaks of a recipient: first in a line that names no other, since lists of all come before; -1 where it does not."""
+    first = at = low.find(name)
+    for _ in range(20):
+        if at < 0 or len(names) < 2:
+            break
+        end = low.find("\n", at)
+        line = low[low.rfind("\n", 0, at) + 1 : end if end >= 0 else len(low)][:2000]
+        if sum(other in names for other in (m.group(0).strip(".'") for m in address.ADDRESS.finditer(line))) < 2:
+            return at
+        at = low.find(name, at + len(name))
+    return first
 
 
 def _next_of(near: str, after: int, names: frozenset[str]) -> int:
@@ -298,7 +315,7 @@ def _heard(text: str, outcome: Outcome, alone: bool) -> session.Said | None:
     return named or next((s for s in found if alone and s.recipient is None), None)
 
 
-def _paragraph_about(near: str, outcome: Outcome) -> str | None:
+def _paragraph_about(near: str, outcome: Outcome, names: frozenset[str] = frozenset()) -> str | None:
     """What the reporter itself says of a recipient: in the paragraph that names him, else in the one after it."""
     paragraphs = near.split("\n\n")[:50]
     name = (outcome.final or outcome.recipient or "\0").lower()
@@ -306,7 +323,7 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
         if name in paragraph.lower():
             for text in (re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", paragraph, flags=re.I), *paragraphs[n + 1 : n + 2]):
                 words = " ".join(_ALWAYS.sub(" ", text).split()).strip(" :;.-*<>")
-                if len(words) > 10 and not _HEADING_ONLY.search(words):
+                if len(words) > 10 and not _HEADING_ONLY.search(words) and not set(words.lower().split()) <= names:
                     return words[:2000]
             return None
     return None

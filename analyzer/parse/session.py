@@ -17,8 +17,8 @@ from analyzer.model import Stage
 MOST_LINES = 5000
 _TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?"
 _TALKING = re.compile(_TIME + r"[. ]{0,4}(?:while )?talking to \[?([\w.-]{1,255})", re.I)
-_COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:)[ \t]?([A-Za-z]{4})\b")
-_REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:)[ \t]?(.{3,1000})$")
+_COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:|Sent <<<)[ \t]?([A-Za-z]{4})\b")
+_REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:|Received >>>)[ \t]?(.{3,1000})$")
 # "550 5.1.1 <b@example.org>... User unknown"; of old without brackets, and without a code where it tries again: "<b@example.org>... Deferred: "
 _VERDICT = re.compile(
     r"^[ \t]{0,4}(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<?|<)([^\s<>@]{1,64}@[^\s<>]{1,255}?)>?\.\.\.[ \t]*(.{0,1000})$"
@@ -26,6 +26,8 @@ _VERDICT = re.compile(
 _OWN = re.compile(
     r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+ \(e?smtp\)\.\.\.)[^<>\n]{6,500})$"
 )  # what the reporter itself found, before its verdict
+# "maildrop: maildir over quota."
+_LOCAL = re.compile(r"^[a-z][\w./-]{2,30}: [^<>@\n]{8,300}$")
 _STEP = {
     "HELO": Stage.EHLO, "EHLO": Stage.EHLO, "LHLO": Stage.EHLO, "AUTH": Stage.AUTH, "STAR": Stage.EHLO,
     "MAIL": Stage.MAIL, "RCPT": Stage.RCPT, "DATA": Stage.DATA, "BDAT": Stage.DATA,
@@ -51,7 +53,9 @@ def said(text: str) -> tuple[Said, ...]:
     host: str | None = None
     stage: Stage | None = None
     heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
+    within = False  # a transcript, where a line without a mark is what a local mailer said
     for line in text.split("\n")[:MOST_LINES]:
+        within = within or "ranscript of session" in line
         if match := _TALKING.match(line):
             host, stage, heard = match.group(1).rstrip("."), None, {}
         elif match := _COMMAND.match(line):
@@ -67,6 +71,8 @@ def said(text: str) -> tuple[Said, ...]:
             heard = {}
         elif match := _OWN.match(line):
             heard.setdefault(match.group(1).strip(), stage)
+        elif within and _LOCAL.match(line):
+            heard.setdefault(line.strip(), None)
     rest = _said(None, {w: s for w, s in heard.items() if s or host}, host)
     return (*found.values(), *([rest] if rest else []))
 

@@ -28,17 +28,18 @@ _HEADING = re.compile(
 )
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
 _LISTED = re.compile(
-    r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
+    r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=（）：，、。「」【】]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
     re.I,
 )
 _BARE = re.compile(r"^[ \t]{0,16}[<\"']?([A-Za-z0-9][\w.+-]{1,63})[>\"']?(?:[ \t]*$|[ \t]{2,}|[ \t]*[\"(:])")
 _LABEL = re.compile(
-    r"^[ \t*|-]{0,8}(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[]{1,64}@[^\s<>,;\"'\]]{3,255})",
+    r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
+    r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
 _HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@[\w.-]{3,255})[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)", re.M
+    r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)",
+    re.M,
 )
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
 _TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}<?([^\s<>@,]{1,64}@[\w.-]{3,255})>?[ \t]*$", re.I | re.M)
@@ -57,11 +58,13 @@ def who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[str
     """
     transcript = [s.recipient for s in session.said(own) if s.recipient]
     listed = _listed(own)
-    if listed or transcript:
-        return _once([*listed, *transcript])
+    found = _once([*listed, *transcript])
     ours = {a.lower() for name in ("from", "to", "sender") for a in address.addresses(message.top.header(name), 5)}
     mailed = recipients(headers) if headers else []
     senders = _senders(headers)
+    # what a receiver says may name the sender: "<us@example.org>... Sender rejected"
+    if strange := [a for a in found if a.lower() not in ours | senders]:
+        return strange
     named = address.addresses(own, 200)
     agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
     if agreed:
@@ -82,7 +85,7 @@ def who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[str
     heard = [a for a in _flufl(message) if a.lower() not in ours]
     if heard or len(mailed) == 1:
         return heard or mailed
-    return strangers[:1] or _bare(message, own)
+    return strangers[:1] or found or _bare(message, own)
 
 
 def verp(message: Message) -> str | None:
@@ -109,14 +112,15 @@ def heads(text: str, start: int = 0) -> list[tuple[int, str]]:
 def _listed(own: str) -> list[str]:
     """The addresses that stand under a heading about recipients, or after a label that means one."""
     found: list[str] = []
-    armed = 0
+    armed, talking = 0, False  # within the words that follow an address in its own paragraph
     for line in own.split("\n")[:3000]:
-        if not line.strip():
+        talking = talking and line[:1] in (" ", "\t") and not line.isspace()
+        if not line.strip() or talking:
             continue
         match = _LISTED.search(line) if armed else None
         if match:
             found.append((match.group(1) or match.group(2)).strip(".'"))
-            armed = 12
+            armed, talking = 12, line[:1] not in (" ", "\t") and len(line) > match.end() + 8
         elif _HEADING.search(line) and not re.match(r"[ \t>]*(?:subject|betreff|objet|asunto)\s*:", line, re.I):
             armed = 12
         else:
