@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test notebook lint format lock bench clean
+.PHONY: demo test notebook lint format lock score bench clean
 
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
@@ -23,6 +23,9 @@ lint: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+score: .venv/ready  ## how right the answers are, on our labelled messages; MORE=folder adds another set in the same form
+	$(BIN)/python -m benchmarks.score $(MORE)
 
 bench: .venv/ready  ## what is fast, beside public tools in the same run
 	$(BIN)/python -m benchmarks.reading

@@ -7,7 +7,7 @@ from dataclasses import replace
 from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Original, Outcome, Report
 from analyzer.parse import autoreply, dsn, feedback, other, prose, sns
 from analyzer.parse.mime import Message, date, read
-from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.original import mailed_to, original, recipients, returned_headers, split_text, text_headers
 
 
 def parse(capture: Capture) -> Report:
@@ -69,6 +69,7 @@ def _delivery_status(message: Message) -> Report | None:
     headers = returned_headers(message) or text_headers(rest)
     about = original(headers, envelope_id)
     found = [_complete(o, own, about, recipients(headers), len(found) == 1) for o in _merged(found)]
+    found = list(prose.through_alias(tuple(found), mailed_to(headers)))
     return Report(found[0].kind, "dsn", tuple(found), about, reporting, date(message.top.header("date")), truncated=truncated)
 
 
@@ -91,6 +92,8 @@ def _complete(outcome: Outcome, text: str, about: Original, mailed: list[str], a
         whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
         if whole:
             outcome = replace(outcome, recipient=whole, final=recipient)
+    if not outcome.final and " from" in text:
+        outcome = prose.from_alias(outcome, prose.near(text, outcome, alone), alone)
     if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40:
         # the receiver's words are there in full: the text can only add at which step they were said
         return outcome if outcome.stage else replace(outcome, stage=prose.step(outcome, text, alone))

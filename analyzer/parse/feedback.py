@@ -16,6 +16,8 @@ _DESK = re.compile(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|sp
 _SENTENCE = re.compile(
     r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b", re.I
 )
+_REDACTED = re.compile(r"(?:\*+|[0-9a-f]{32,})@", re.I)
+"""A local part that a provider put in the place of its customer's."""
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
 
 
@@ -72,13 +74,13 @@ def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]]) -> Seque
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
         found = [a for v in said.get(name, [])[:1000] for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:
-            return list(dict.fromkeys(found))
+            return list(dict.fromkeys(a for a in found if not _REDACTED.match(a)))
     for name in (*sorted(MICROSOFT), "x-delivered-to"):
         found = [a for v in said.get(name, headers.get(name, [])) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
     tos = recipients(headers)
-    return tos if len(tos) == 1 else []
+    return tos if len(tos) == 1 and not _REDACTED.match(tos[0]) else []
 
 
 def _text(headers: dict[str, list[bytes]], name: str) -> str:

@@ -17,6 +17,7 @@ _IN_TEXT = re.compile(
 _OWN_FIELDS = {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}
 _TRACES = {"received", "return-path", "message-id", "mime-version", "content-type"}
 _FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
+_OF_LISTS = frozenset({"list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name"})
 _CAMPAIGN = ("x-mailhealth-campaign", "x-campaign", "x-campaign-id", "x-campaignid", "x-mailer-campaign")
 _TYPE = ("x-mailhealth-type", "x-mail-type")
 
@@ -86,6 +87,21 @@ def recipients(headers: dict[str, list[bytes]]) -> list[str]:
     if len(hops) == 1:
         return list(hops)
     return tos or noted[:1]
+
+
+def mailed_to(headers: dict[str, list[bytes]]) -> str | None:
+    """The one address that the sender mailed, where the returned message tells it: an alias may have led the message elsewhere.
+
+    Of a list's mail the list was mailed, and the subscriber is whom the report is about: None.
+    """
+    if not headers or headers.keys() & _OF_LISTS or _text(headers, "precedence").strip().lower() == "list":
+        return None
+    noted = [decode(v, b"utf-8") for n in ("delivered-to", "x-original-to") for v in headers.get(n, [])[-1:]]
+    hops = [m.decode("utf-8", "replace") for value in headers.get("received", [])[:30] for m in _FOR.findall(value) if b"@" in m]
+    for told in ([a for v in noted for a in address.addresses(v, 1)], hops[-1:]):
+        if told:
+            return told[0]
+    return None
 
 
 def message_id(value: str) -> str | None:

@@ -18,7 +18,7 @@ from analyzer.parse.autoreply import is_challenge
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
-from analyzer.parse.original import original, returned_headers, split_text, text_headers
+from analyzer.parse.original import mailed_to, original, returned_headers, split_text, text_headers
 from analyzer.parse.who import DAEMON, alias_of, heads, who
 
 MOST_TEXT = 64 * 1024
@@ -139,10 +139,18 @@ def parse(message: Message) -> Report | None:
         kind = _kind(top.header("subject"), own)
         names = frozenset(a.lower() for a in found)
         outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1, names) for a in found) or (describe(Outcome(kind), own, True),)
+        outcomes = through_alias(outcomes, mailed_to(headers))
     if not any(o.reply_code or o.status for o in outcomes) and is_challenge(own):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
                   truncated=("recipients",) if len(outcomes) >= MAX_RECIPIENTS else ())  # fmt: skip
+
+
+def through_alias(outcomes: tuple[Outcome, ...], mailed: str | None) -> tuple[Outcome, ...]:
+    """The outcomes with the address that was mailed, where a report names its targets alone."""
+    if not mailed or any(mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes):
+        return outcomes
+    return tuple(o if o.final or not o.recipient else replace(o, recipient=mailed, final=o.recipient) for o in outcomes)
 
 
 def is_bounce(message: Message, own: str) -> bool:
@@ -232,21 +240,19 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
 
     `names` are all recipients of the report, in lower case: where the words name the next one, they are no longer about this one.
     """
-    near = _near(text, outcome.recipient or "", outcome.final or "", alone, names)
-    alias = alias_of(near) if alone or (outcome.recipient or near) in near else None
-    if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
-        outcome = replace(outcome, recipient=alias, final=outcome.recipient)
+    about = near(text, outcome, alone, names)
+    outcome = from_alias(outcome, about, alone)
     heard = _heard(text, outcome, alone)
-    words, host = (heard.words, heard.host) if heard else (_receivers(near), None)
-    near = heard.words if heard and heard.recipient else near
-    words = words or _paragraph_about(near, outcome, names)
+    words, host = (heard.words, heard.host) if heard else (_receivers(about), None)
+    about = heard.words if heard and heard.recipient else about
+    words = words or _paragraph_about(about, outcome, names)
     if not words and not alone:
-        near = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
-        words = _receivers(near) if len(address.REPLY.findall(near)) == 1 else None
-    code, status = address.reply(words or near)
+        about = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
+        words = _receivers(about) if len(address.REPLY.findall(about)) == 1 else None
+    code, status = address.reply(words or about)
     if status is None:
-        status = address.reply(near)[1] if alone else None
-    prose, nearby, step_said = _gist(near)
+        status = address.reply(about)[1] if alone else None
+    prose, nearby, step_said = _gist(about)
     return replace(
         outcome,
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
@@ -258,17 +264,27 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     )
 
 
+def from_alias(outcome: Outcome, about: str, alone: bool) -> Outcome:
+    """The outcome with the alias that was mailed, where the words about a target name it."""
+    at = about.lower().find((outcome.recipient or "\0").lower())
+    # it stands in the line of the target, or in the one after it
+    alias = alias_of("\n".join(about[at : at + 1000].split("\n", 2)[:2])) if at >= 0 else alias_of(about) if alone else None
+    if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
+        return replace(outcome, recipient=alias, final=outcome.recipient)
+    return outcome
+
+
 def step(outcome: Outcome, text: str, alone: bool) -> Stage | None:
     """The step of the dialogue at which a text says that a recipient was refused."""
     heard = _heard(text, outcome, alone)
-    return heard.stage if heard else stage(_near(text, outcome.recipient or "", outcome.final or "", alone))
+    return heard.stage if heard else stage(near(text, outcome, alone))
 
 
-def _near(text: str, recipient: str, final: str, alone: bool, names: frozenset[str] = frozenset()) -> str:
+def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = frozenset()) -> str:
     """The words about one recipient: from the first place that names it to the next blank line, or all when it is the only one."""
     if alone:
         return text[:8000]
-    low = text.lower()
+    low, recipient, final = text.lower(), outcome.recipient or "", outcome.final or ""
     for name in (final, recipient):
         at = _place(low, name.lower(), names) if name else -1
         if at >= 0:
@@ -276,11 +292,11 @@ def _near(text: str, recipient: str, final: str, alone: bool, names: frozenset[s
             end = low.find("\n\n", at + len(name))
             if end >= 0 and end - at < len(name) + 6:  # the name stands alone, its reason after a blank line
                 end = low.find("\n\n", end + 2)
-            near = text[begin : end if end >= 0 else len(text)][:4000]
-            for start, other in heads(near, at - begin + len(name)):
+            about = text[begin : end if end >= 0 else len(text)][:4000]
+            for start, other in heads(about, at - begin + len(name)):
                 if other.lower() not in {recipient.lower(), final.lower()}:
-                    return near[:start]
-            return near[: _next_of(near, at - begin + len(name), names - {recipient.lower(), final.lower()})]
+                    return about[:start]
+            return about[: _next_of(about, at - begin + len(name), names - {recipient.lower(), final.lower()})]
     return ""
 
 

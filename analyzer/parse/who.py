@@ -47,7 +47,8 @@ _FROM = re.compile(
     r"(?:\b(?:mail|messages?|sent|e-?mail) from|^[ \t>*]{0,8}(?:from|sender|von|de)(?=:)|^[ \t]{0,4}(?:hello|hi|dear|sehr geehrte\w*|bonjour|hallo)):?[ \t]{1,12}<?([^\s<>@]{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
-_VERP = re.compile(r"^[^\s@]{1,60}?[+-]([^\s@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re.I)
+_VERP = re.compile(r"^([^\s@=]{1,120})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re.I)
+_TOKEN = re.compile(r"(?:\d+|[0-9a-f]{6,}|bounces?|return|rtn|verp|list|owner|news\w*)$", re.I)
 _ALIAS = re.compile(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?", re.I)  # fmt: skip
 
 
@@ -93,9 +94,20 @@ def verp(message: Message) -> str | None:
     for name in ("to", "delivered-to", "x-original-to"):
         for mine in address.addresses(message.top.header(name), 5):
             found = _VERP.match(mine)
-            if found:
-                return f"{found.group(1)}@{found.group(2)}"
+            local = _untagged(found.group(1)) if found else ""
+            if found and local:
+                return f"{local}@{found.group(2)}"
     return None
+
+
+def _untagged(text: str) -> str:
+    """The local part of a recipient without the words and numbers of the sender's own before it: "return-12-jo" gives "jo"."""
+    if "+" in text:
+        return text.rpartition("+")[2]
+    parts = text.split("-")[1:]
+    while len(parts) > 1 and _TOKEN.match(parts[0]):
+        del parts[0]
+    return "-".join(parts)
 
 
 def alias_of(near: str) -> str | None:
