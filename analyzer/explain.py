@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analyzer.classify import classify
+from analyzer.classify.lists import Listing, listing
 from analyzer.classify.rules import load
 from analyzer.model import FAILURES, MESSAGE, Capture, Kind, Outcome, Report, Verdict
 from analyzer.parse import parse, parse_message
@@ -43,6 +44,7 @@ class Line:
     meaning: str | None  # of the reason
     text: str | None  # where the matched words stand
     source: str | None  # the rule's source, an address
+    listing: Listing | None = None  # whose list or judgement the words name
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ def _line(outcome: Outcome, verdict: Verdict | None) -> Line:
     meaning = rules.reasons[verdict.reason].meaning
     rule = next((r for r in rules.rules if r.id == verdict.rule), None)
     text = outcome.prose if verdict.field == "prose" else outcome.diagnostic
-    return Line(outcome, verdict, f"The message to {who} {said}: {meaning}.", meaning, text, rule.source if rule and rule.source else None)
+    source = rule.source if rule and rule.source else None
+    return Line(outcome, verdict, f"The message to {who} {said}: {meaning}.", meaning, text, source, listing(text, verdict.reason))
 
 
 def answer(name: str, capture: Capture) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from analyzer.classify.lists import listing
 from analyzer.classify.rules import load
 from analyzer.explain import MENDS
 from analyzer.metrics import METRICS, Numbers, Period, records
@@ -33,6 +34,7 @@ class Finding:
     until: datetime | None = None  # and its last, when it is over
     where: dict[str, list[str]] = field(default_factory=dict)  # filters that show just this
     short: str = ""  # of a block: its few words within a longer sentence
+    page: str | None = None  # where to turn, an address of ours that stands in `next_step`
 
 
 def percent(value: float | None) -> str:
@@ -118,7 +120,10 @@ def _block(provider: str, reason: str, narrow: dict[str, str], label: str, run: 
     place = {"provider": [provider], "reason": [reason], **{k: [v] for k, v in narrow.items()}}
     short = f"{provider} block{' of ' + ' '.join(label.split()[1:]) if label else ''} {when}"
     step = f"See that it stays so. {known.action}" if over else known.action
-    return Finding("watch" if over else "act", title, words, step, MENDS[known.fault], count, first, last if over else None, place, short)
+    named = listing(words, reason)
+    step = f"{step} {named.step}" if named and not over else step
+    return Finding("watch" if over else "act", title, words, step, MENDS[known.fault], count, first, last if over else None, place, short,
+                   named.page if named and not over else None)  # fmt: skip
 
 
 def _narrowest(group: pd.DataFrame) -> tuple[dict[str, str], str]:

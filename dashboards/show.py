@@ -115,9 +115,14 @@ def finding(found: Finding) -> None:
     """A finding: what, how we know, the next step, whose it is to mend, and the way to its replies."""
     text, way = st.columns([6, 1], vertical_alignment="center")
     evidence = f'<div class="mh-evidence">{html.escape(found.evidence)}</div>' if found.evidence else ""
+    step = html.escape(found.next_step)
+    if found.page:  # never an address out of a stranger's mail
+        step = step.replace(
+            found.page, f'<a href="{html.escape(found.page)}" target="_blank" rel="noopener noreferrer">{html.escape(found.page)}</a>'
+        )
     text.html(
         f'<div class="mh-finding mh-{found.level}"><div class="mh-title">{html.escape(found.title)}.</div>{evidence}'
-        f'<div>{html.escape(found.next_step)} <span class="mh-dim">To mend: {html.escape(found.who)}.</span></div></div>'
+        f'<div>{step} <span class="mh-dim">To mend: {html.escape(found.who)}.</span></div></div>'
     )
     if found.where:
         link = {AS_PARAMETER.get(name, name): [spoken(name, v) for v in values] for name, values in found.where.items()}

@@ -78,3 +78,5 @@ def _show(console: object, line: Line) -> None:
         console.print(words + body)
     if v:
         console.print(Text(f"  {'what to do':12} {v.action}", style="green"))
+        if line.listing:
+            console.print(Text(f"  {'':12} {line.listing.step}", style="green"))

@@ -71,7 +71,7 @@ def explained(line: Line, titled: bool) -> str:
         parts.append(f'<div class="mh-words">{marked(line)}</div>')
     if v:
         other = f"; runner-up {v.runner_up}" if v.runner_up else ""
-        parts.append(f'<p class="mh-next">{html.escape(v.action)}</p>')
+        parts.append(f'<p class="mh-next">{html.escape(" ".join([v.action, *([line.listing.step] if line.listing else [])]))}</p>')
         parts.append(f'<small class="mh-dim">{html.escape(f"Rule {v.rule}, by the {v.field}{other}. {line.source or str()}")}</small>')
     return f'<div class="mh-line">{"".join(parts)}</div>'
 
