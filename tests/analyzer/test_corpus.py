@@ -15,7 +15,6 @@ UNSOLVED = {
     "other/human-attached-dsn-01.eml": "a person attaches a bounce and asks; whose message it was cannot be seen",
     "other/mailman-held-01.eml": "a list's notice that a moderator will look: is it an answer?",
     "provider/fastmail-01.eml": "Apple says policy where it means its view of the sender",
-    "provider/yahoojp-01.eml": "Yahoo gives the same words with another number to disabled accounts",
 }
 """Messages that are answered wrong, and why."""
 LEAST = {"mta": 80, "other": 110, "provider": 80}
