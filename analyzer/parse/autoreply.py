@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from analyzer.model import Kind, Outcome, Report
+from analyzer.model import Kind, Original, Outcome, Report
 from analyzer.parse import address
-from analyzer.parse.mime import Message, date
+from analyzer.parse.mime import Message, date, decode
 from analyzer.parse.original import message_id, original, returned_headers, sender_of
+from analyzer.parse.words import Words
 
 _TYPES = {
     "inbox-retired": r"no longer (?:monitored|in use|active|read|checked)|not (?:monitored|read|checked)|unmonitored|(?:address|mailbox|inbox) (?:is|has been|was) (?:retired|closed|discontinued|deactivated)|"
@@ -22,15 +21,14 @@ _TYPES = {
     r"abwesen|urlaub|nicht im (?:b[uü]ro|hause|dienst)|absen(?:ce|t)|en cong[eé]s?|vacaciones|fuera de (?:la )?oficina|ausente|ferie|fuori (?:ufficio|sede)|assente|afwezig|vakantie|"
     r"nieobecn|urlop|отпуск|отсутств|不在|休暇|休业|休假|外出|出張|fravær|semester|frånvaro|loma|dovolen|szabads|f[eé]rias|ausência",
 }
-_PATTERNS = {name: re.compile(pattern, re.I) for name, pattern in _TYPES.items()}
-_SUBJECT = re.compile(
+_PATTERNS = {name: Words(pattern) for name, pattern in _TYPES.items()}
+_SUBJECT = Words(
     r"^(?:auto(?:matic|mated|matisch\w*)?[ -]?(?:re(?:ply|sponse)|antwort|answer)|automat\w{0,6} (?:antwort|odpowied)|r[eé]ponse automatique|respuesta autom|resposta autom|risposta automatica|automatisch antwoord|"
     r"out of (?:the )?office|abwesen|自動返信|自动回复|自动答复|автоответ|autoreply|auto:|vacation (?:reply|notice|response|message|auto)|\[auto)",
-    re.I,
 )
-_UNSUBSCRIBE = re.compile(
+_ANSWER = Words(r"\s*(?:re|aw|fwd?)\s*:")
+_UNSUBSCRIBE = Words(
     r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b[^\n]{0,120}$",
-    re.I,
 )
 
 
@@ -40,11 +38,11 @@ def parse(message: Message) -> Report | None:
     submitted = top.header("auto-submitted").lower()
     subject = top.header("subject")
     marked = submitted.startswith(("auto-replied", "auto-generated (reply", "auto-notified")) or bool(
-        top.headers.keys() & {"x-autoreply", "x-autorespond", "x-autoresponse", "x-autoreply-from", "x-vacation"}
+        top.headers.any(("x-autoreply", "x-autorespond", "x-autoresponse", "x-autoreply-from", "x-vacation"))
     )
     marked = marked or top.header("precedence").strip().lower() in {"auto_reply", "auto-reply"}
-    marked = marked or (submitted.startswith("auto-generated") and bool(top.headers.keys() & {"in-reply-to", "references"}))
-    marked = (marked or bool(_SUBJECT.search(subject))) and not top.headers.keys() & {"list-id", "list-unsubscribe"}
+    marked = marked or (submitted.startswith("auto-generated") and top.headers.any(("in-reply-to", "references")))
+    marked = (marked or bool(_SUBJECT.search(subject))) and not top.headers.any(("list-id", "list-unsubscribe"))
     if not marked or _UNSUBSCRIBE.match(subject.strip()):
         return None
     text = text_of(message)
@@ -53,7 +51,7 @@ def parse(message: Message) -> Report | None:
     replied = message_id(top.header("in-reply-to")) if top.header("in-reply-to") else None
     about = original(returned_headers(message))
     if replied and not about.message_id:
-        about = original({"message-id": [f"<{replied}>".encode("utf-8", "replace")]})
+        about = Original(message_id=message_id(decode(f"<{replied}>".encode("utf-8", "replace"), b"utf-8")))
     return Report(Kind.AUTOREPLIED, "autoreply", (Outcome(Kind.AUTOREPLIED, who, diagnostic=_start(text), reply_type=kind),), about,
                   reported_at=date(top.header("date")))  # fmt: skip
 
@@ -84,7 +82,7 @@ def unsubscription(message: Message) -> Report | None:
         _UNSUBSCRIBE.match(subject) or (addressed and len(body) < 500) or (len(body) < 60 and not subject and _UNSUBSCRIBE.match(body))
     ):
         return None
-    if re.match(r"\s*(?:re|aw|fwd?)\s*:", subject, re.I) or len(body) > 2000:
+    if _ANSWER.match(subject) or len(body) > 2000:
         return None
     who = sender_of(top) or None
     return Report(Kind.UNSUBSCRIBED, "unsubscribe", (Outcome(Kind.UNSUBSCRIBED, who),), reported_at=date(top.header("date")))

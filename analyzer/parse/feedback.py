@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
-from analyzer.parse.mime import Message, Part, date, decode, fields
-from analyzer.parse.original import original, recipients, returned_headers
+from analyzer.parse.headers import Headers
+from analyzer.parse.mime import Message, Part, date, decode
+from analyzer.parse.original import NONE, original, recipients, returned_headers
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
@@ -25,14 +26,14 @@ def parse(message: Message) -> Report | None:
     headers = returned_headers(message)
     top = message.top
     if part is not None:
-        said = fields(part.content().strip() + b"\n")
+        said = Headers(part.content().strip() + b"\n")
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
-    elif MICROSOFT & top.headers.keys():
+    elif top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
-    elif MICROSOFT & headers.keys():
+    elif headers.any(MICROSOFT):
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
     elif headers and _complains(message):
-        said, kind = {}, "abuse"
+        said, kind = NONE, "abuse"
     else:
         return None
     report = {
@@ -68,19 +69,18 @@ def _complains(message: Message) -> bool:
     return bool(part and _DESK.match(sender) and _SENTENCE.search(part.text()[:4000]))
 
 
-def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]]) -> Sequence[str | None]:
+def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
-        found = [a for v in said.get(name, [])[:1000] for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
+        found = [a for v in said.values(name, 1000) for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:
             return list(dict.fromkeys(found))
     for name in sorted(MICROSOFT):
-        found = [a for v in said.get(name, []) for a in [address.clean(decode(v, b"utf-8"))] if a]
+        found = [a for v in said.values(name) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
     tos = recipients(headers)
     return tos if len(tos) == 1 else []
 
 
-def _text(headers: dict[str, list[bytes]], name: str) -> str:
-    values = headers.get(name)
-    return decode(values[0], b"utf-8")[:500] if values else ""
+def _text(headers: Headers, name: str) -> str:
+    return decode(headers.raw(name), b"utf-8")[:500]

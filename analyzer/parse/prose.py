@@ -19,82 +19,78 @@ from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import original, returned_headers, split_text, text_headers
 from analyzer.parse.who import DAEMON, alias_of, heads, who
+from analyzer.parse.words import Words
 
 MOST_TEXT = 64 * 1024
 MAX_RECIPIENTS = 300
 
-_ROBOT = re.compile(
+_ROBOT = Words(
     r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|antivirus|notification\w*|smtp)(?:[+-]|@|$)",
-    re.I,
 )
-_NAME = re.compile(
+_NAME = Words(
     r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)",
-    re.I,
 )
-_TITLE = re.compile(
+_TITLE = Words(
     r"undeliver|returned mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoručen|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
-    re.I,
 )
-_SUBJECT = re.compile(
+_SUBJECT = Words(
     _TITLE.pattern
     + r"|deliver(?:y|able)? (?:status|notification|report)|message (?:delivery|status)|rejected|bounced?\b|zustellung|warning: |virus|spam|quarantin|blocked",
-    re.I,
 )
-_FAILED = re.compile(
+_FAILED = Words(
     r"undeliver|n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze",
-    re.I,
 )
-_CLEAR = re.compile(
+_CLEAR = Words(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
     r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
-    re.I,
 )
-_MACHINE = re.compile(
+_MACHINE = Words(
     r"smtp|\b[45]\d\d[ -]|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript",
-    re.I,
 )
-_DELAYED = re.compile(
+_DELAYED = Words(
     r"(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
     r"you do not need to resend|do not (?:need to )?re-?send|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|verzögert|retardé|retrasad",
-    re.I,
 )
-_GAVE_UP = re.compile(
+_GAVE_UP = Words(
     r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr",
-    re.I,
 )
-_ECHO = re.compile(
-    r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.I | re.M
+_ECHO = Words(
+    r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.M
 )  # of the returned message's own title
 # what mail systems say of every failure alike: no evidence of this one
-_ALWAYS = re.compile(
+_ALWAYS = Words(
     r"(?:this is|please note that this is) only a (?:temporary failure report|warning)[^.\n]{0,80}|(?:for further assistance|if you (?:need|require) (?:further|more|additional) (?:help|assistance|information))[^\n]{0,160}"
     r"|(?:please )?(?:contact|forward this (?:error|message) to|send (?:this )?(?:mail|e-?mail|message) to|report this[^\n]{0,30} to) (?:your|the|my|our) (?:local |own |mail |system |e-?mail |internet )*(?:administrator|postmaster|help ?desk|provider|support)[^\n]{0,120}"
     r"|(?:this (?:message|mail|e-?mail) (?:was|is|has been) |i am an? )(?:created |generated )?automatically?(?: generated| created)?[^.\n]{0,100}|please (?:do not|don't) (?:reply|respond)[^.\n]{0,60}|please reply to <?\S{1,200}\s+if you feel[^\n]{0,60}|include this problem report[^.]{0,120}"
     r"|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
-    re.I,
 )
-_HEADING_ONLY = re.compile(r"(?:following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I)
-_SAID = re.compile(
+_HEADING_ONLY = Words(r"(?:following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})")
+_SAID = Words(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
-    re.I,
 )
-_HOST = re.compile(
+_HOST = Words(
     r"(?:host|server|mx|connected to|talking to|by|from|with|mta)[: ]+\[?([A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}|\d{1,3}(?:\.\d{1,3}){3})\]?",
-    re.I,
 )
+
+
+_ANSWER = Words(r"\s*(?:re|aw|fwd?|wg|antw)\s*:")
+_WARNED = Words(r"\bwarning\b|delay|deferred|still being retried")
+_FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)
+_FIELDS = Words(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", re.M)
+_SESSION = re.compile(r"^[ \t]{0,4}(?:In|Out): {1,3}", re.M)
 
 
 def parse(message: Message) -> Report | None:
     """The report of a bounce in prose; None for other mail."""
     top = message.top
     text = _text(message)
-    failed = [a for v in top.headers.get("x-failed-recipients", [])[:100] for a in address.addresses(v.decode("utf-8", "replace"))]
+    failed = [a for v in top.headers.values("x-failed-recipients", 100) for a in address.addresses(v.decode("utf-8", "replace"))]
     own, rest = split_text(text)
     if _is_notice_of_a_session(own):
         return Report(
@@ -125,7 +121,7 @@ def is_bounce(message: Message, own: str) -> bool:
     failed = bool(_FAILED.search(own)) and bool(_MACHINE.search(own))
     if is_from_a_mailer(message) or top.type == "multipart/report":
         return failed or bool(_TITLE.search(subject)) or bool(_CLEAR.search(own))
-    if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I):
+    if _ANSWER.match(subject):
         return False
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
@@ -135,7 +131,7 @@ def is_bounce(message: Message, own: str) -> bool:
     if not failed or not _SUBJECT.search(subject):
         return False
     # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
-    return _is_robot(message) or any(p.inside for p in message.parts) or len(own) < len(_text(message)) or bool(address.REPLY.search(own))
+    return _is_robot(message) or any(p.inside for p in message.parts) or len(own) < len(_text(message)) or address.refusal(own) is not None
 
 
 def is_from_a_mailer(message: Message) -> bool:
@@ -162,23 +158,23 @@ def _text(message: Message) -> str:
 
 def _pasted(text: str) -> tuple[Outcome, ...]:
     """The outcomes of delivery-status fields that stand in the text itself: a report forwarded by hand, or one that lost its parts."""
-    if not re.search(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", text, re.I | re.M):
+    if not _FINAL.search(text):
         return ()
     bare = re.sub(r"^[ \t]{0,4}>[ \t>]{0,8}", "", text, flags=re.M)
-    start = re.search(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", bare, re.I | re.M)
+    start = _FIELDS.search(bare)
     outcomes, _, _ = dsn.read(bare[start.start() if start else 0 :])
     return tuple(outcomes)
 
 
 def _is_notice_of_a_session(own: str) -> bool:
     """A mail server tells its postmaster of a session that it refused: `In:` and `Out:` lines, and nobody's mail is returned."""
-    return len(re.findall(r"^[ \t]{0,4}(?:In|Out): {1,3}", own[:8000], re.M)) >= 4
+    return own.count(": ", 0, 8000) >= 4 and len(_SESSION.findall(own[:8000])) >= 4
 
 
 def _kind(subject: str, own: str) -> Kind:
     if not _DELAYED.search(own):
         return Kind.BOUNCED
-    warned = re.search(r"\bwarning\b|delay|deferred|still being retried", subject, re.I)
+    warned = _WARNED.search(subject)
     return Kind.DELAYED if warned or not _GAVE_UP.search(own) else Kind.BOUNCED
 
 
@@ -250,7 +246,7 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
     for n, paragraph in enumerate(paragraphs):
         if name in paragraph.lower():
             for text in (re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", paragraph, flags=re.I), *paragraphs[n + 1 : n + 2]):
-                words = " ".join(_ALWAYS.sub(" ", text).split()).strip(" :;.-*<>")
+                words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
                 if len(words) > 10 and not _HEADING_ONLY.search(words):
                     return words[:2000]
             return None
@@ -261,8 +257,8 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
 def _gist(near: str) -> tuple[str | None, str | None, Stage | None]:
     """The reporter's words without what it always says, the host that it names, the step that it speaks of."""
     host = _HOST.search(near)
-    prose = " ".join(_ALWAYS.sub(" ", _ECHO.sub(" ", near)).split())[:2000]
-    return prose or None, host.group(1) if host else None, stage(near)
+    prose = " ".join(_ALWAYS.cut(_ECHO.cut(near)).split())[:2000]
+    return prose or None, near[host.start(1) : host.end(1)] if host else None, stage(near)
 
 
 def _receivers(near: str) -> str | None:
@@ -270,15 +266,15 @@ def _receivers(near: str) -> str | None:
     best: str | None = None
     for found in islice(_SAID.finditer(near), 100):
         words = _paragraph(near[found.end() : found.end() + 3000])
-        if address.REPLY.match(words):
+        if address.begins_with_code(words):
             best = words
             break
         if best is None and len(words) > 12 and not words.startswith("This report") and _FAILED.search(words):
             best = words
-    if best is None or not address.REPLY.match(best):
-        code = address.REPLY.search(near)
+    if best is None or not address.begins_with_code(best):
+        code = address.refusal(near)
         if code:
-            best = _paragraph(near[code.start(1) : code.start(1) + 3000])
+            best = _paragraph(near[code.start() : code.start() + 3000])
     return best[:2000] if best else None
 
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +24,12 @@ _VERDICT = re.compile(r"^[ \t]{0,4}[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?
 _OWN = re.compile(
     r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+ \(e?smtp\)\.\.\.)[^<>\n]{6,500})$"
 )  # what the reporter itself found, before its verdict
+_CODE = re.compile(r"[45]\d\d")
+_MARK = re.compile(
+    # whatever one of the patterns above may match, found from line to line
+    r"\n(?=[ \t]{0,4}[245]\d\d[ -]|[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:))",
+    re.I,
+)
 _STEP = {
     "HELO": Stage.EHLO, "EHLO": Stage.EHLO, "LHLO": Stage.EHLO, "AUTH": Stage.AUTH, "STAR": Stage.EHLO,
     "MAIL": Stage.MAIL, "RCPT": Stage.RCPT, "DATA": Stage.DATA, "BDAT": Stage.DATA,
@@ -48,14 +55,14 @@ def said(text: str) -> tuple[Said, ...]:
     host: str | None = None
     stage: Stage | None = None
     heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
-    for line in text.split("\n")[:MOST_LINES]:
+    for line in _lines(text):
         if match := _TALKING.match(line):
             host, stage, heard = match.group(1).rstrip("."), None, {}
         elif match := _COMMAND.match(line):
             stage = _STEP.get(match.group(1).upper(), stage)
         elif match := _REPLY.match(line):
             words = match.group(1).strip()
-            if re.match(r"[45]\d\d", words) and not _AFTERMATH.search(words):
+            if _CODE.match(words) and not _AFTERMATH.search(words):
                 heard.setdefault(words, stage)
         elif match := _OWN.match(line):
             heard.setdefault(match.group(1).strip(), stage)
@@ -66,6 +73,16 @@ def said(text: str) -> tuple[Said, ...]:
             heard = {}
     rest = _said(None, {w: s for w, s in heard.items() if s or host}, host)
     return (*found.values(), *([rest] if rest else []))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines that may belong to a session, of the first MOST_LINES: few have a mark of one, and most reports have none."""
+    text = "\n" + text
+    if text.count("\n") > MOST_LINES:
+        text = "\n".join(text.split("\n", MOST_LINES + 1)[: MOST_LINES + 1])
+    for mark in _MARK.finditer(text):
+        end = text.find("\n", mark.end())
+        yield text[mark.end() : end if end >= 0 else len(text)]
 
 
 def _said(recipient: str | None, heard: dict[str, Stage | None], host: str | None) -> Said | None:
