@@ -10,12 +10,13 @@ from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
 from analyzer.parse.original import NONE, original, recipients, returned_headers
+from analyzer.parse.words import Words
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
-_DESK = re.compile(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@", re.I)
-_SENTENCE = re.compile(
-    r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b", re.I
+_DESK = Words(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@")
+_SENTENCE = Words(
+    r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b"
 )
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
 
@@ -64,9 +65,11 @@ def _mistyped(message: Message) -> Part | None:
 
 def _complains(message: Message) -> bool:
     """Whether a provider returns a message with a sentence that somebody called it spam: a complaint without any standard's form."""
-    sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
-    part = next((p for p in message.parts if p.type == "text/plain" and not p.inside), None)
-    return bool(part and _DESK.match(sender) and _SENTENCE.search(part.text()[:4000]))
+    sender = message.top.header("from")
+    if not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
+        return False
+    part = next(message.own("text/plain"), None)
+    return part is not None and _SENTENCE.search(part.text()[:4000]) is not None
 
 
 def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
