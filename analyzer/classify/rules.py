@@ -7,15 +7,16 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from analyzer.classify import phrases
+from analyzer.classify.masks import is_clear
 from analyzer.classify.phrases import Phrase, Phrases
 from analyzer.model import Severity
 
@@ -68,7 +69,7 @@ class Hit:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """All rules, compiled."""
 
@@ -79,22 +80,41 @@ class Rules:
     phrases: Phrases  # of all rules; the owner is a place in `rules`
     version: str  # changes when any rule does
 
-    def find(self, text: str, masked: str, host: str) -> list[Hit]:
-        """The rules that match, the most telling first: one hit per rule, the first place. `masked` is `text` without hosts and addresses."""
-        text, masked, places = phrases.flat(text, masked)
-        hits: dict[int, Hit] = {}
-        for owner, start, end, seen in self.phrases.find(text, masked):
-            rule = self.rules[owner]
-            if owner not in hits and (seen or rule.hosts) and _applies(rule, text, host):
-                hits[owner] = Hit(rule, places(start), places(end - 1) + 1)
-        return sorted(hits.values(), key=lambda h: (not h.rule.sure, h.rule.order))
+    @cached_property
+    def ranks(self) -> list[tuple[bool, int]]:
+        """How telling each rule is: a sure one before the others, the earlier before the later."""
+        return [(not rule.sure, rule.order) for rule in self.rules]
+
+    def find(self, text: str, host: str, names: bool = False) -> Iterator[Hit]:
+        """The rules that match a text in small letters, the most telling first: one hit per rule, the first place.
+
+        Words within hosts and addresses count for rules about hosts only, unless `names`.
+        """
+        low, places = phrases.flat(text)
+        hits: dict[int, tuple[int, int]] = {}
+        for owners, tokens in self.phrases.find(low):
+            spans = [(s, e) if places is None else (places(s), places(e - 1) + 1) for s, e, _ in tokens]
+            clear = None
+            for owner in owners:
+                if owner in hits:
+                    continue
+                if not names and not self.rules[owner].hosts:
+                    if clear is None:
+                        clear = all(is_clear(text, s, e) for s, e in spans)
+                    if not clear:
+                        continue
+                hits[owner] = (spans[0][0], spans[-1][1])
+        for owner in sorted(hits, key=self.ranks.__getitem__):
+            if _applies(self.rules[owner], low, host):
+                yield Hit(self.rules[owner], *hits[owner])
 
 
 def _applies(rule: Rule, text: str, host: str) -> bool:
     if rule.temporary and not phrases.temporary(text):
         return False
-    here = not rule.at or any(_named(name, host) or _named(name, text) for name in rule.at)
-    return here and not any(word in text for word in rule.unless)
+    if rule.at and not any(_named(name, host) or _named(name, text) for name in rule.at):
+        return False
+    return not rule.unless or not any(word in text for word in rule.unless)
 
 
 @lru_cache(maxsize=4096)
@@ -228,7 +248,7 @@ def _check(rule: Rule) -> list[str]:
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)
-        if not alone.find(text.lower(), text.lower(), host):
+        if not any(alone.find(text.lower(), host, names=True)):
             wrong.append(f"{rule.id}: none of its phrases stands in its example: {text[:120]!r}")
         elif verdict.reason != rule.reason:
             wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")
