@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from analyzer.model import Kind, Outcome, Stage
 from analyzer.parse import address
@@ -74,11 +75,12 @@ def _fields(text: str) -> Iterable[tuple[str, str]]:
     return _FIELD.findall(text) if len(text) < 100_000 else ((m[1] or "", m[2] or "") for m in _FIELD.finditer(text))
 
 
+@lru_cache(maxsize=16)  # a list of many names has one text
 def stage(text: str) -> Stage | None:
     """The step of the dialogue that the words speak of, where they do."""
-    low = text[:4000].lower()
+    text = text[:4000]
     for words, pattern, step in _STAGES:
-        if pattern.search(low) and any(w in low for w in words):
+        if pattern.search(text) and any(w in text.lower() for w in words):
             return step
     return None
 

@@ -12,6 +12,7 @@ MAX_VALUE = 16 * 1024  # bytes of one header's value
 
 _FIELD = re.compile(rb"^[!-9;-~]{1,100}[ \t]*:", re.M)
 _COLON = re.compile(rb"[ \t]*:")
+_TYPE = re.compile(rb": ?([a-z0-9]{1,40}/[a-z0-9.+-]{1,80})(?=[; \n])")
 _BLANKS = b" \t"
 
 
@@ -43,7 +44,22 @@ class Headers:
 
     def any(self, names: Iterable[str]) -> bool:
         """Whether there is a field of one of these names."""
-        return any(self._colon(_KEY[name], 0) >= 0 for name in names)
+        for name in names:  # noqa: SIM110  # a generator would take as long as the search
+            if self._colon(_KEY[name], 0) >= 0:
+                return True
+        return False
+
+    def media_type(self) -> bytes:
+        """The media type in the Content-Type, in small letters; empty when there is none."""
+        colon = self._colon(b"\ncontent-type", 0)
+        if colon < 0:
+            return b""
+        usual = _TYPE.match(self._low, colon)  # type: ignore[arg-type]  # _colon has made it
+        if usual:
+            return usual[1]
+        # some leave out the ";"
+        found = self._value(colon)[:300].split(b";", 1)[0].strip().lower().split(b" ", 1)[0]
+        return found if b"/" in found else b""
 
     def raw(self, name: str) -> bytes:
         """The first value of a field, unfolded, at most MAX_VALUE bytes of it; empty when there is none."""

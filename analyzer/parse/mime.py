@@ -71,9 +71,7 @@ class Part:
     def type(self) -> str:
         """The media type in lower case; text/plain when there is none."""
         if self._type is None:
-            # some leave out the ";"
-            value = self.raw("content-type")[:300].split(b";", 1)[0].strip().lower().split(b" ", 1)[0]
-            self._type = value.decode("ascii", "replace") if b"/" in value else "text/plain"
+            self._type = self.headers.media_type().decode("ascii", "replace") or "text/plain"
         return self._type
 
     def text(self) -> str:
@@ -130,6 +128,8 @@ def read(data: bytes) -> Message:
             break
         part = _part(data, begin, end, depth, inside, truncated)
         parts.append(part)
+        if not part.type.startswith("m"):
+            continue
         children = _children(part)
         if children and depth >= MAX_DEPTH:
             _once(truncated, "depth")
@@ -160,7 +160,9 @@ def _children(part: Part) -> list[tuple[int, int, int, bool]]:
         return [(start, end, part.depth + 1, True)]
     if not kind.startswith("multipart/"):
         return []
-    found = _BOUNDARY.search(part.raw("content-type"))
+    value = part.raw("content-type")
+    at = value.lower().find(b"boundary")
+    found = _BOUNDARY.match(value, at) or _BOUNDARY.search(value, at) if at >= 0 else None
     if not found:
         return []
     mark = b"--" + (found.group(1) or found.group(2)).rstrip()

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from analyzer.model import Original
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode, words
+from analyzer.parse.words import Words
 
 RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822"}
-_IN_TEXT = re.compile(
-    r"^[ \t>|]{0,8}(?:-{2,}.{0,80}(?:original message|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
-    r"message header follows|unsent message|メッセージ).{0,80}|(?P<field>Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900})$",
-    re.M | re.I,
+_TITLE = Words(
+    r"[ \t>|]{0,8}-{2,}.{0,80}(?:original message|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
+    r"message header follows|unsent message|メッセージ).{0,80}$"
 )
+_FIELD = re.compile(r"[ \t>|]{0,8}(?:Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900}$", re.I)
+# how such a line begins, to be found from line to line
+_BEGINS = re.compile(r"\n[ \t>|]{0,8}(?:--|received|return-path|x-mailer|message-id|from|date|mime-version)", re.I)
+_NAMES = re.compile(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", re.M)
 _OWN_FIELDS = {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}
 _TRACES = {"received", "return-path", "message-id", "mime-version", "content-type"}
 _LETTER = ("received", "from", "to", "subject", "message-id")
@@ -52,12 +57,17 @@ def split_text(text: str) -> tuple[str, str]:
 
     A few indented lines that repeat whom the message went to and what it was called are the reporter's own.
     """
-    for match in _IN_TEXT.finditer(text):
-        rest = text[match.start() : match.start() + 20_000]
-        names = {name.lower() for name in re.findall(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", rest, re.M)[:60]}
-        repeated = match.group(0)[:1] in " \t" and not names & {"received", "return-path"}
-        if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not match.group("field")):
-            return text[: match.start()], text[match.start() :]
+    for line in _BEGINS.finditer("\n" + text):
+        start, end = line.start(), text.find("\n", line.start())
+        said = text[start : end if end >= 0 else len(text)]
+        field = _FIELD.match(said)
+        if not field and not _TITLE.match(said):
+            continue
+        rest = text[start : start + 20_000]
+        names = {name[1].lower() for name in islice(_NAMES.finditer(rest), 60)}
+        repeated = said[:1] in " \t" and not names & {"received", "return-path"}
+        if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not field):
+            return text[:start], text[start:]
     return text, ""
 
 

@@ -50,9 +50,10 @@ _CLEAR = Words(
     r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
 )
 _MACHINE = Words(
-    r"smtp|\b[45]\d\d[ -]|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
+    r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript",
 )
+_CODE = re.compile(r"[45](?<!\w[45])\d\d[ -]")
 _DELAYED = Words(
     r"(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
     r"you do not need to resend|do not (?:need to )?re-?send|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|verzögert|retardé|retrasad",
@@ -118,7 +119,7 @@ def is_bounce(message: Message, own: str) -> bool:
     """Whether a mail without a delivery-status part reports a failure: by who wrote it, what it is called, what it says."""
     top = message.top
     subject = top.header("subject")
-    failed = bool(_FAILED.search(own)) and bool(_MACHINE.search(own))
+    failed = bool(_FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
     if is_from_a_mailer(message) or top.type == "multipart/report":
         return failed or bool(_TITLE.search(subject)) or bool(_CLEAR.search(own))
     if _ANSWER.match(subject):
@@ -193,14 +194,14 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
     code, status = address.reply(words or near)
     if status is None:
         status = address.reply(near)[1] if alone else None
-    prose, nearby, step_said = _gist(near)
+    step_said = None if outcome.stage or heard else stage(near)
     return replace(
         outcome,
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=outcome.diagnostic or words,
-        prose=prose,
-        remote_mta=outcome.remote_mta or host or nearby,
+        prose=_gist(near),
+        remote_mta=outcome.remote_mta or host or _host(near),
         stage=outcome.stage or (heard.stage if heard else step_said),
     )
 
@@ -254,11 +255,16 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
 
 
 @lru_cache(maxsize=4)  # a list of many names has one text
-def _gist(near: str) -> tuple[str | None, str | None, Stage | None]:
-    """The reporter's words without what it always says, the host that it names, the step that it speaks of."""
-    host = _HOST.search(near)
-    prose = " ".join(_ALWAYS.cut(_ECHO.cut(near)).split())[:2000]
-    return prose or None, near[host.start(1) : host.end(1)] if host else None, stage(near)
+def _gist(near: str) -> str | None:
+    """The reporter's words without what it always says."""
+    return " ".join(_ALWAYS.cut(_ECHO.cut(near)).split())[:2000] or None
+
+
+@lru_cache(maxsize=4)
+def _host(near: str) -> str | None:
+    """The host that the reporter names."""
+    found = _HOST.search(near)
+    return near[slice(*found.span(1))] if found else None
 
 
 def _receivers(near: str) -> str | None:

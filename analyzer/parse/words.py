@@ -1,7 +1,7 @@
-"""Words sought in texts, in either case, by many patterns: all of them ask one pass over the text whether it is worth their while.
+"""Words sought in texts, in either case, by many patterns: one pass over a text finds where any of them can begin.
 
 A caseless regex with fifty alternatives takes a microsecond for every ten characters, and reports are asked forty such questions. Here a text
-is put in small letters once, an automaton finds in one pass the words without which no pattern can match, and only those that can are run.
+is put in small letters once, an automaton finds in one pass the beginnings of all that is sought, and a pattern is tried there and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,18 +14,21 @@ from typing import Any
 import ahocorasick
 
 LEAST = 3
-"""Bytes of a word that is worth looking for; shorter ones stand everywhere."""
+"""Bytes of a beginning that is worth looking for; shorter ones stand everywhere."""
+LONG, MANY = 12, 400
+"""Characters of a beginning, and beginnings of a pattern, that tell enough."""
+FEW = 8
+"""Beginnings that are sooner looked for one by one than all together."""
 _TOKEN = re.compile(r"\\.|\(\?(?:P?<\w+>|[:=!]|<[=!])|.", re.S)
-# what `re.I` holds to be the same letter, and `str.lower` does not
-_SAME = str.maketrans({"ſ": "s", "ı": "i"})
-_patterns: list[Words] = []
 
 
+@lru_cache(maxsize=16)  # a text is asked many questions in a row
 def small(text: str) -> str:
     """The text in small letters, each where it stood: places in it are places in the text."""
     if text.isascii():
         return text.lower()
-    return text.replace("İ", "i").lower().translate(_SAME)
+    # what `re.I` holds to be the same letter, and `str.lower` does not
+    return text.replace("İ", "i").lower().replace("ſ", "s").replace("ı", "i")
 
 
 class Words:
@@ -35,30 +38,47 @@ class Words:
         self.pattern = pattern
         source = _TOKEN.sub(lambda t: t[0] if len(t[0]) > 1 else small(t[0]), pattern)
         self._regex = re.compile(source, flags)
-        self._needs = needed(source, flags)
-        self._bit = 0
-        if self._needs:
-            self._bit = 1 << len(_patterns)
+        self.begins = beginnings(source, flags)
+        self.needs: frozenset[str] = frozenset()
+        if len(self.begins) > FEW:
             _patterns.append(self)
             _automaton.cache_clear()
-
-    def may(self, text: str) -> bool:
-        """Whether a text has one of the words that the pattern needs."""
-        return not self._bit or _heard(text)[1] & self._bit != 0
+        else:
+            self.needs = self.begins or needed(source, flags)
+            self.begins = frozenset()
 
     def search(self, text: str) -> re.Match[str] | None:
         """The first match anywhere."""
-        low, said = _heard(text)
-        return self._regex.search(low) if not self._bit or said & self._bit else None
+        if not self.begins:
+            low = small(text)
+            return self._regex.search(low) if self._may(low) else None
+        low, places = _heard(text)
+        for place in sorted(places.get(self, ())):
+            if match := self._regex.match(low, place):
+                return match
+        return None
 
     def match(self, text: str) -> re.Match[str] | None:
-        """The match at the beginning: no pass over the text is worth its while for that."""
-        return self._regex.match(_heard(text)[0] if len(text) > 200 else small(text))
+        """The match at the beginning."""
+        low = small(text)
+        return self._regex.match(low) if self._may(low) else None
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
         """All matches, in order."""
-        low, said = _heard(text)
-        return self._regex.finditer(low) if not self._bit or said & self._bit else iter(())
+        if not self.begins:
+            low = small(text)
+            if self._may(low):
+                yield from self._regex.finditer(low)
+            return
+        low, places = _heard(text)
+        done = 0
+        for place in sorted(places.get(self, ())):
+            if place >= done and (match := self._regex.match(low, place)):
+                yield match
+                done = match.end()
+
+    def _may(self, low: str) -> bool:
+        return not self.needs or any(word in low for word in self.needs)
 
     def cut(self, text: str) -> str:
         """The text with a space for each match."""
@@ -69,40 +89,52 @@ class Words:
         return " ".join([*parts, text[done:]]) if parts else text
 
 
-@lru_cache(maxsize=16)  # a text is asked many questions in a row
-def _heard(text: str) -> tuple[str, int]:
-    """A text in small letters, and which patterns may match in it: a bit for each."""
+_patterns: list[Words] = []
+
+
+@lru_cache(maxsize=16)
+def _heard(text: str) -> tuple[str, dict[Words, list[int]]]:
+    """A text in small letters, and where in it each pattern may begin."""
     low = small(text)
-    said = 0
-    for _, bits in _automaton().iter(low):
-        said |= bits
-    return low, said
+    places: dict[Words, list[int]] = {}
+    for last, (length, patterns) in _automaton().iter(low):
+        for pattern in patterns:
+            places.setdefault(pattern, []).append(last - length + 1)
+    return low, places
 
 
 @lru_cache(maxsize=1)
 def _automaton() -> Any:
-    words: dict[str, int] = {}
+    words: dict[str, list[Words]] = {}
     for pattern in _patterns:
-        for word in pattern._needs:
-            words[word] = words.get(word, 0) | pattern._bit
+        for word in pattern.begins:
+            words.setdefault(word, []).append(pattern)
     found: Any = ahocorasick.Automaton()
-    for word, bits in words.items():
-        found.add_word(word, bits)
+    for word, patterns in words.items():
+        found.add_word(word, (len(word), tuple(patterns)))
     found.make_automaton()
     return found
 
 
+def beginnings(pattern: str, flags: int = 0) -> frozenset[str]:
+    """How whatever a pattern matches begins: with one of these. Empty where that cannot be told in LEAST bytes."""
+    found = {text for text, _ in _begin(re._parser.parse(pattern, flags), {("", True)})}  # type: ignore[attr-defined]
+    if any(len(text.encode()) < LEAST for text in found):
+        return frozenset()
+    return frozenset(text for text in found if not any(text[:n] in found for n in range(1, len(text))))
+
+
 def needed(pattern: str, flags: int = 0) -> frozenset[str]:
-    """Words one of which stands in whatever a pattern matches; empty where that cannot be told, or where they are too short to tell anything."""
+    """Words one of which stands in whatever a pattern matches; empty where that cannot be told in LEAST bytes."""
     words = _needed(re._parser.parse(pattern, flags))  # type: ignore[attr-defined]
-    return frozenset(words) if words and min(len(word.encode()) for word in words) >= LEAST else frozenset()
+    return frozenset(words if all(len(word.encode()) >= LEAST for word in words) else ())
 
 
 def _needed(sequence: Any) -> set[str]:
     """The best such words of a parsed sequence: the longest run of letters, or the words of all branches together."""
     found: list[set[str]] = []
     run = ""
-    for operation, argument in [*sequence, (None, None)]:
+    for operation, argument in [*sequence, ("", None)]:
         name = str(operation)
         if name == "LITERAL":
             run += chr(argument)
@@ -116,5 +148,32 @@ def _needed(sequence: Any) -> set[str]:
             found.append(set().union(*branches) if all(branches) else set())
         elif name in {"MAX_REPEAT", "MIN_REPEAT"} and argument[0] >= 1:
             found.append(_needed(argument[2]))
-    found = [words for words in found if words and all(words)]
-    return max(found, key=lambda words: (min(min(map(len, words)), 6), -len(words)), default=set())
+    return max((words for words in found if words and all(words)), key=lambda words: min(map(len, words)), default=set())
+
+
+def _begin(sequence: Any, found: set[tuple[str, bool]]) -> set[tuple[str, bool]]:
+    """Beginnings so far, each with whether it may go on, continued by a parsed sequence."""
+    for operation, argument in sequence:
+        name = str(operation)
+        on = {(text, True) for text, goes_on in found if goes_on}
+        rest = found - on
+        if not on:
+            break
+        if name == "LITERAL":
+            on = {(text + chr(argument), len(text) + 1 < LONG) for text, _ in on}
+        elif name == "SUBPATTERN":
+            on = _begin(argument[-1], on)
+        elif name == "BRANCH":
+            on = set().union(*(_begin(branch, on) for branch in argument[1]))
+        elif name in {"MAX_REPEAT", "MIN_REPEAT"}:
+            least, most, inner = argument
+            once = _begin(inner, on)
+            on = (once if most == 1 else {(text, False) for text, _ in once}) | (on if least == 0 else set())
+        elif name == "IN" and all(str(kind) == "LITERAL" for kind, _ in argument):
+            on = {(text + chr(letter), len(text) + 1 < LONG) for text, _ in on for _, letter in argument}
+        elif name not in {"AT", "ASSERT", "ASSERT_NOT"}:
+            on = {(text, False) for text, _ in on}
+        found = rest | on
+        if len(found) > MANY:
+            return {(text, False) for text, _ in found}
+    return found
