@@ -80,6 +80,7 @@ _HOST = Words(
 )
 
 
+_LAST_WORD, _WORD, _GAP = re.compile(r"\S*\Z"), re.compile(r"\S{0,40}"), re.compile(r"\s")
 _ANSWER = Words(r"\s*(?:re|aw|fwd?|wg|antw)\s*:")
 _WARNED = Words(r"\bwarning\b|delay|deferred|still being retried")
 _FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)
@@ -246,12 +247,33 @@ def _paragraph_about(near: str, outcome: Outcome) -> str | None:
     name = (outcome.final or outcome.recipient or "\0").lower()
     for n, paragraph in enumerate(paragraphs):
         if name in paragraph.lower():
-            for text in (re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", paragraph, flags=re.I), *paragraphs[n + 1 : n + 2]):
+            for text in (_without(name, paragraph), *paragraphs[n + 1 : n + 2]):
                 words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
                 if len(words) > 10 and not _HEADING_ONLY.search(words):
                     return words[:2000]
             return None
     return None
+
+
+def _without(name: str, text: str) -> str:
+    """The text without the words (to 40 characters before and after) in which a name in small letters stands."""
+    if not text.isascii():
+        return re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", text, flags=re.I)
+    # a pattern would have to be compiled for each name
+    low, parts, done = text.lower(), [], 0
+    at = low.find(name)
+    while at >= 0:
+        begin = max(done, at - 40)
+        begin += _LAST_WORD.search(text[begin:at]).start()  # type: ignore[union-attr]  # it matches anything
+        if begin == at - 40 and begin > done and text[begin - 1] == "<":
+            begin -= 1
+        reach = begin + 40 + (text[begin] == "<")
+        while 0 <= (following := low.find(name, at + 1)) <= reach and not _GAP.search(text, at, following):
+            at = following
+        parts.append(text[done:begin])
+        done = _WORD.match(text, at + len(name)).end()  # type: ignore[union-attr]
+        at = low.find(name, done)
+    return "".join([*parts, text[done:]])
 
 
 @lru_cache(maxsize=4)  # a list of many names has one text

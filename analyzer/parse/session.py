@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analyzer.model import Stage
+from analyzer.parse.words import small
 
 MOST_LINES = 5000
 _TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?"
@@ -52,7 +53,7 @@ class Said:
 def said(text: str) -> tuple[Said, ...]:
     """What a text's transcript says, recipient by recipient, in order; a last one without a recipient for refusals that name none."""
     # without one of these there is neither a verdict on a recipient, nor a host or a command that a refusal answers
-    if any(mark in text for mark in _SIGNS) or "talking to " in text.lower():
+    if any(mark in text for mark in _SIGNS) or "talking to " in small(text):
         return _heard(text)
     return ()
 

@@ -7,6 +7,7 @@ Under a heading ("could not be delivered to the following recipients:"), after a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from analyzer.parse import address, session
 from analyzer.parse.headers import Headers
@@ -38,6 +39,7 @@ _LABEL = re.compile(
     r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[]{1,64}@[^\s<>,;\"'\]]{3,255})",
     re.I | re.M,
 )
+_BROKEN = re.compile(r"\n\s*[:=]")  # a label's colon on a line of its own
 _HEAD = re.compile(
     r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@[\w.-]{3,255})[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)", re.M
 )
@@ -109,21 +111,35 @@ def heads(text: str, start: int = 0) -> list[tuple[int, str]]:
 
 def _listed(own: str) -> list[str]:
     """The addresses that stand under a heading about recipients, or after a label that means one."""
+    if "@" not in own:
+        return []
     found: list[str] = []
-    armed = 0
-    for line in own.split("\n")[:3000]:
-        if not line.strip():
+    armed, at = 0, 0
+    headings = _HEADING.lines(own)
+    last = max(headings, default=-1)
+    for line in own.split("\n", 3000)[:3000]:
+        if not armed and at > last:
+            break
+        begin, at = at, at + len(line) + 1
+        if not armed and begin not in headings or not line.strip():
             continue
-        match = _LISTED.search(line) if armed else None
+        match = _LISTED.search(line) if armed and "@" in line else None
         if match:
             found.append((match.group(1) or match.group(2)).strip(".'"))
             armed = 12
-        elif _HEADING.search(line) and not _TITLE.match(line):
+        elif begin in headings and not _TITLE.match(line):
             armed = 12
         else:
             armed = 0 if _RULE_OFF.match(line) else max(0, armed - 1)
-    found += [m.group(1).strip(".>\"'") for m in _LABEL.finditer(own)]
+    found += [m.group(1).strip(".>\"'") for m in _labelled(own)]
     return _once(found)
+
+
+def _labelled(own: str) -> Iterator[re.Match[str]]:
+    if _BROKEN.search(own):
+        return _LABEL.finditer(own)
+    lines = (line for line in own.split("\n") if "@" in line and (":" in line or "=" in line))
+    return (m for m in map(_LABEL.match, lines) if m)
 
 
 def _bare(message: Message, own: str) -> list[str]:

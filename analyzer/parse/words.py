@@ -80,6 +80,21 @@ class Words:
     def _may(self, low: str) -> bool:
         return not self.needs or any(word in low for word in self.needs)
 
+    def lines(self, text: str) -> set[int]:
+        """Where the lines begin in which there is a match, each line taken by itself."""
+        low, places = _heard(text)
+        found: set[int] = set()
+        end = -1
+        for place in sorted(places.get(self, ())) if self.begins else ():
+            if place > end:  # in another line than the one before
+                begin, end = low.rfind("\n", 0, place) + 1, low.find("\n", place)
+                end = end if end >= 0 else len(low)
+            elif begin in found:
+                continue
+            if self._regex.match(low, place, end):
+                found.add(begin)
+        return found
+
     def cut(self, text: str) -> str:
         """The text with a space for each match."""
         parts, done = [], 0
