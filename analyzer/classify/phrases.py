@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -84,24 +84,27 @@ class Phrases:
                         words[word] = tuple(sorted((*known, fragment)))
                 node = below.get(gap) or below.setdefault(gap, _Node())
             node.owners.append(owner)
-        self._root = root.children
+        self._root = {fragment: below[0] for fragment, below in root.children.items()}
         self._automaton: Any = ahocorasick.Automaton()
         for word, fragments in words.items():
-            self._automaton.add_word(word, (len(word), _in_word(word[0]), _in_word(word[-1]), fragments))
+            whole = word if word in fragments else None
+            begun = f"{word}~" if f"{word}~" in fragments else None
+            self._automaton.add_word(word, (len(word), _in_word(word[0]), _in_word(word[-1]), whole, begun))
         if words:
             self._automaton.make_automaton()
 
-    def find(self, text: str) -> Iterator[tuple[list[int], list[Token]]]:
+    def find(self, text: str) -> list[tuple[list[int], tuple[Token, ...]]]:
         """Where phrases stand: their owners, and their fragments in the text. In the order of starts."""
-        tokens = self._tokens(text)
+        found: list[tuple[list[int], tuple[Token, ...]]] = []
+        tokens, root = self._tokens(text), self._root
         for n, token in enumerate(tokens):
-            below = self._root.get(token[2])
-            if below is not None:
-                node = below[0]
+            node = root.get(token[2])
+            if node is not None:
                 if node.owners:
-                    yield node.owners, [token]
+                    found.append((node.owners, (token,)))
                 if node.children:
-                    yield from _walk(node, text, tokens, n, [token])
+                    _walk(node, text, tokens, n, (token,), found)
+        return found
 
     def _tokens(self, text: str) -> list[Token]:
         """The fragments that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
@@ -109,12 +112,14 @@ class Phrases:
             return []
         tokens: list[Token] = []
         around = f" {text} "
-        for last, (length, left, right, fragments) in self._automaton.iter(text):
+        for last, (length, left, right, whole, begun) in self._automaton.iter(text):
             start = last - length + 1
             if left and around[start].isalnum():
                 continue
-            goes_on = right and around[last + 2].isalnum()
-            tokens += [(start, last + 1, fragment) for fragment in fragments if not goes_on or fragment[-1] == "~"]
+            if whole is not None and not (right and around[last + 2].isalnum()):
+                tokens.append((start, last + 1, whole))
+            if begun is not None:
+                tokens.append((start, last + 1, begun))
         tokens.sort(key=_START)
         return tokens
 
@@ -126,8 +131,10 @@ def _in_word(letter: str) -> bool:
     return letter.isalnum() and letter.isascii()
 
 
-def _walk(node: _Node, text: str, tokens: list[Token], n: int, path: list[Token]) -> Iterator[tuple[list[int], list[Token]]]:
-    """The phrases that go on from a token, whose fragments so far are `path`."""
+def _walk(
+    node: _Node, text: str, tokens: list[Token], n: int, path: tuple[Token, ...], found: list[tuple[list[int], tuple[Token, ...]]]
+) -> None:
+    """Adds the phrases that go on from a token, whose fragments so far are `path`."""
     at = tokens[n][1]
     limit = at + GAPS["*"]
     stop = text.find(". ", at, limit)
@@ -142,9 +149,9 @@ def _walk(node: _Node, text: str, tokens: list[Token], n: int, path: list[Token]
             for gap, child in below.items():
                 if _reaches(text[at:start], gap):
                     if child.owners:
-                        yield child.owners, [*path, token]
+                        found.append((child.owners, (*path, token)))
                     if child.children:
-                        yield from _walk(child, text, tokens, m, [*path, token])
+                        _walk(child, text, tokens, m, (*path, token), found)
 
 
 def _reaches(between: str, gap: int) -> bool:
@@ -168,10 +175,10 @@ class Places:
 
 def flat(text: str) -> tuple[str, Places | None]:
     """The text with one space for each run of them and for the codes that repeat at the lines of a reply; and where things stood, if they moved."""
+    if not _LONG_JOINT.search(text):
+        return text, None
     first = _CODE.search(text)
     begin = first.end() if first else 0
-    if not _LONG_JOINT.search(text, begin):
-        return text, None
     places, parts, done, length = Places(), [], 0, 0
     code = first[1] if first else None
     for joint in _JOINT.finditer(text, begin):

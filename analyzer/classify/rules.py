@@ -13,11 +13,11 @@ from functools import cache, cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from analyzer.classify import phrases
 from analyzer.classify.masks import is_clear
-from analyzer.classify.phrases import Phrase, Phrases
+from analyzer.classify.phrases import Phrase, Phrases, Places
 from analyzer.model import Severity
 
 KEYS = {"reason", "phrases", "unless", "sure", "temporary", "at", "hosts", "source", "examples", "counter"}
@@ -60,8 +60,7 @@ class Rule:
     counter: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A rule whose phrase stands in a text."""
 
     rule: Rule
@@ -81,9 +80,9 @@ class Rules:
     version: str  # changes when any rule does
 
     @cached_property
-    def ranks(self) -> list[tuple[bool, int]]:
+    def ranks(self) -> list[int]:
         """How telling each rule is: a sure one before the others, the earlier before the later."""
-        return [(not rule.sure, rule.order) for rule in self.rules]
+        return [rule.order + (0 if rule.sure else len(self.rules)) for rule in self.rules]
 
     def find(self, text: str, host: str, names: bool = False) -> Iterator[Hit]:
         """The rules that match a text in small letters, the most telling first: one hit per rule, the first place.
@@ -93,20 +92,24 @@ class Rules:
         low, places = phrases.flat(text)
         hits: dict[int, tuple[int, int]] = {}
         for owners, tokens in self.phrases.find(low):
-            spans = [(s, e) if places is None else (places(s), places(e - 1) + 1) for s, e, _ in tokens]
-            clear = None
+            clear: bool | None = True if names else None
             for owner in owners:
                 if owner in hits:
                     continue
-                if not names and not self.rules[owner].hosts:
-                    if clear is None:
-                        clear = all(is_clear(text, s, e) for s, e in spans)
-                    if not clear:
-                        continue
-                hits[owner] = (spans[0][0], spans[-1][1])
-        for owner in sorted(hits, key=self.ranks.__getitem__):
+                if clear is None and not self.rules[owner].hosts:
+                    clear = all(is_clear(text, *_place(places, s, e)) for s, e, _ in tokens)
+                if clear or self.rules[owner].hosts:
+                    hits[owner] = _place(places, tokens[0][0], tokens[-1][1])
+        if len(hits) > 1:
+            hits = {owner: hits[owner] for owner in sorted(hits, key=self.ranks.__getitem__)}
+        for owner, (start, end) in hits.items():
             if _applies(self.rules[owner], low, host):
-                yield Hit(self.rules[owner], *hits[owner])
+                yield Hit(self.rules[owner], start, end)
+
+
+def _place(places: Places | None, start: int, end: int) -> tuple[int, int]:
+    """Where a fragment of a flat text stood before."""
+    return (start, end) if places is None else (places(start), places(end - 1) + 1)
 
 
 def _applies(rule: Rule, text: str, host: str) -> bool:

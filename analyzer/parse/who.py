@@ -121,7 +121,7 @@ def _listed(own: str) -> list[str]:
         if not armed and at > last:
             break
         begin, at = at, at + len(line) + 1
-        if not armed and begin not in headings or not line.strip():
+        if (not armed and begin not in headings) or not line.strip():
             continue
         match = _LISTED.search(line) if armed and "@" in line else None
         if match:
