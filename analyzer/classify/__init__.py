@@ -9,30 +9,23 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, fields
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from analyzer.classify.rules import Hit, Rules, load
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
 MOST = 2000  # characters of a text that are judged
-_SPACE = re.compile(r"\s+")
-_MASKED = re.compile(
-    r"https?://[^\s<>\"]{1,300}"
-    r"|<?[^\s<>@:;,\"()\[\]]{1,128}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}>?"  # addresses
-    r"|(?<![\w.-])(?:[a-z0-9_](?:[\w-]{0,62})\.){2,10}[a-z]{2,24}(?![\w-]|\.\w)"  # host names of three labels or more
-    r"|(?<![\w.-])[a-z0-9-]{1,63}\.(?:com|net|org|jp|de|fr|example|test|invalid|info|biz|edu|ru|uk|it|es|nl|pl|br|cn|io|eu|local)(?![\w-]|\.\w)",
-    re.I,
-)
 _LABEL = re.compile(r"^[a-z-]{2,12};\s*", re.I)
 BEFORE_RECIPIENT = {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
-SURE, WORDS, CODE, WEAK = 0.97, 0.75, 0.85, 0.55
+SURE, WORDS, CODE, PROSE, WEAK = 0.97, 0.75, 0.85, 0.7, 0.55
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(NamedTuple):
     """One piece of evidence: what it says, how sure, where it stands."""
 
     reason: str
@@ -46,8 +39,43 @@ class Witness:
 def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
     """The verdict on a bounced or delayed outcome."""
     early = outcome.stage in BEFORE_RECIPIENT or _about_sender(outcome, outcome.original or (report.original if report else None))
-    return _verdict(outcome.diagnostic or "", outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, outcome.remote_mta or "",
-                    outcome.kind is Kind.DELAYED, early)  # fmt: skip
+    words, delayed, host = outcome.diagnostic or "", outcome.kind is Kind.DELAYED, outcome.remote_mta or ""
+    if words:
+        verdict, settled = _verdict(words, "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)
+        if settled:
+            return verdict if verdict.runner_up or not outcome.prose else _Settled(verdict, outcome, host, early)
+    return _verdict(words, outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)[0]
+
+
+class _Settled(Verdict):
+    """A verdict that the reporter's words cannot change. At most they give a runner-up: it is sought when it is asked for."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self, verdict: Verdict, outcome: Outcome, host: str, early: bool) -> None:
+        for name in _BUT_RUNNER_UP:
+            object.__setattr__(self, name, getattr(verdict, name))
+        object.__setattr__(self, "_open", (outcome, host, early))
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "runner_up":
+            raise AttributeError(name)
+        o, host, early = self._open
+        verdict, _ = _verdict(o.diagnostic, o.prose, o.status, o.reply_code, o.stage, host, o.kind is Kind.DELAYED, early)
+        object.__setattr__(self, name, verdict.runner_up)
+        return verdict.runner_up
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Verdict) and astuple(self) == astuple(other)
+
+    def __hash__(self) -> int:
+        return hash(astuple(self))
+
+    def __reduce__(self) -> tuple[type[Verdict], tuple[Any, ...]]:
+        return Verdict, tuple(getattr(self, f.name) for f in fields(Verdict))
+
+
+_BUT_RUNNER_UP = [f.name for f in fields(Verdict) if f.name != "runner_up"]
 
 
 def _about_sender(outcome: Outcome, about: Original | None) -> bool:
@@ -55,11 +83,20 @@ def _about_sender(outcome: Outcome, about: Original | None) -> bool:
     said = (outcome.diagnostic or "").lower()
     if not said or about is None:
         return False
-    mine = {a.lower() for a in (about.sender, about.envelope_sender) if a}
-    theirs = {a.lower() for a in (outcome.recipient, outcome.final, about.recipient) if a}
-    mine |= {a.partition("@")[2] for a in mine}
-    theirs |= {a.partition("@")[2] for a in theirs}
+    theirs = _with_domains(outcome.recipient, outcome.final)
+    # most replies name the recipient or nobody: the returned message is asked for the sender only where that is not so
+    if any(_names(said, a) for a in theirs):
+        return False
+    mine = _with_domains(about.sender, about.envelope_sender) - theirs
+    if not any(_names(said, a) for a in mine):
+        return False
+    theirs = _with_domains(about.recipient)
     return any(_names(said, a) for a in mine - theirs) and not any(_names(said, a) for a in theirs)
+
+
+def _with_domains(*addresses: str | None) -> set[str]:
+    found = {a.lower() for a in addresses if a}
+    return found | {a.partition("@")[2] for a in found}
 
 
 def _names(text: str, name: str) -> bool:
@@ -76,83 +113,121 @@ def classify_reply(reply: str, provider: str | None = None) -> Verdict:
     """The verdict on a single SMTP reply; `provider` is who gave it, in free words."""
     text = _LABEL.sub("", reply.strip())
     code, status = address.reply(text)
-    return _verdict(text, "", status, code, None, provider or "", False, False)
+    return _verdict(text, "", status, code, None, provider or "", False, False)[0]
 
 
 @lru_cache(maxsize=50_000)
 def _verdict(
     words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
-) -> Verdict:
+) -> tuple[Verdict, bool]:
+    """The verdict, and whether it is settled: the words of the reporting system could not change it, nor how sure it is."""
     rules = load(_extra())
-    heard = sorted(_witnesses(rules, words, prose, status, code, stage, host.lower(), delayed, early), key=lambda w: -w.weight)
+    host = host.lower()
+    heard = _telling(_of_reply(rules, words, host, delayed, early))
+    heard += _of_codes(rules, status, code, stage, delayed, early)
+    heard += _telling(_of_prose(rules, prose, host, delayed))
+    heard.sort(key=_WEIGHT, reverse=True)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
-    if first.reason == "expired":
+    ran_out = first.reason == "expired"
+    if ran_out:
         # time that ran out explains nothing where somebody says what it was spent on
         first = next((w for w in heard if w.reason not in {"expired", "undetermined"} and w.weight > WEAK), first)
-        heard = [first, *(w for w in heard if w is not first)]
-    other = next((w for w in heard[1:] if w.reason != first.reason), None)
+    other = next((w for w in heard if w.reason != first.reason), None)
     reason = rules.reasons[first.reason]
     confidence = first.weight
     if other is not None and other.weight > first.weight - 0.1:
         confidence -= 0.1
-    return Verdict(
+    verdict = Verdict(
         reason=reason.name, severity=reason.severity, fault=reason.fault, rule=first.rule, confidence=round(confidence, 2), matched=first.matched,
         span=first.span, field=first.field, runner_up=other.reason if other else None, provider=first.rule.split(".")[0] if "." in first.rule else None,
         scope=reason.scope if reason.name != "undetermined" else None, retry=_retry(reason.retry, code or (status or "")), action=reason.action,
     )  # fmt: skip
+    # a runner-up that prose would outweigh is none yet
+    settled = bool(heard) and not ran_out and first.weight - 0.1 > PROSE and (other is None or other.weight > PROSE)
+    return verdict, settled
 
 
-def _witnesses(
-    rules: Rules, words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
-) -> Iterator[Witness]:
-    for hit, matched in _hits(rules, words, host):
-        # in a warning of delay the time has not run out
-        if not (delayed and hit.rule.reason == "expired"):
-            yield _from_words(rules, hit, matched, early)
-    yield from _from_codes(rules, status, code, stage, delayed, early)
-    for hit, matched in _hits(rules, prose, host):
-        if not (delayed and hit.rule.reason == "expired"):
-            weight = (0.7 if hit.rule.sure else 0.4) - hit.rule.order * 1e-6
-            yield Witness(hit.rule.reason, hit.rule.id, weight, "prose", (hit.start, hit.end), matched)
+_WEIGHT = itemgetter(2)
 
 
-def _from_words(rules: Rules, hit: Hit, matched: str, early: bool) -> Witness:
-    span = (hit.start, hit.end)
-    if early and rules.reasons[hit.rule.reason].severity is Severity.HARD:
-        # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
-        return Witness("sender-rejected", hit.rule.id, 0.9 - hit.rule.order * 1e-6, "diagnostic", span, matched)
-    return Witness(hit.rule.reason, hit.rule.id, (SURE if hit.rule.sure else WORDS) - hit.rule.order * 1e-6, "diagnostic", span, matched)
+def _telling(witnesses: Iterator[Witness]) -> list[Witness]:
+    """As many of one kind as can matter, the weightiest first: up to the first that says something else than the first."""
+    heard: list[Witness] = []
+    for witness in witnesses:
+        if not heard or witness.reason != heard[0].reason:
+            heard.append(witness)
+            if len(heard) == 2:
+                break
+    return heard
 
 
-def _from_codes(rules: Rules, status: str | None, code: str | None, stage: Stage | None, delayed: bool, early: bool) -> Iterator[Witness]:
+def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool) -> Iterator[Witness]:
+    """What the receiver's own words say, the weightiest first."""
+    found = _in_time(_witnesses(rules, words, host, "diagnostic", SURE, WORDS), delayed)
+    if not early:
+        return found
+    # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
+    return iter(sorted((_of_sender(rules, w) for w in found), key=_WEIGHT, reverse=True))
+
+
+def _of_sender(rules: Rules, witness: Witness) -> Witness:
+    if rules.reasons[witness.reason].severity is not Severity.HARD:
+        return witness
+    order = next(r.order for r in rules.rules if r.id == witness.rule)
+    return witness._replace(reason="sender-rejected", weight=0.9 - order * 1e-6)
+
+
+def _of_prose(rules: Rules, prose: str, host: str, delayed: bool) -> Iterator[Witness]:
+    """What the words of the reporting system say, the weightiest first."""
+    return _in_time(_witnesses(rules, prose, host, "prose", PROSE, 0.4), delayed)
+
+
+def _in_time(witnesses: Iterator[Witness], delayed: bool) -> Iterator[Witness]:
+    """The witnesses, but for those who say that the time has run out where it has not."""
+    return (w for w in witnesses if not (delayed and w.reason == "expired"))
+
+
+def _witnesses(rules: Rules, text: str, host: str, field: str, sure: float, unsure: float) -> Iterator[Witness]:
+    for hit in _hits(rules, text, host):
+        rule = hit.rule
+        weight = (sure if rule.sure else unsure) - rule.order * 1e-6
+        yield Witness(rule.reason, rule.id, weight, field, (hit.start, hit.end), text[hit.start : hit.end])
+
+
+def _of_codes(rules: Rules, status: str | None, code: str | None, stage: Stage | None, delayed: bool, early: bool) -> list[Witness]:
+    """What the status and reply codes say."""
+    found: list[Witness] = []
     if status:
         detail = status.partition(".")[2]
         if detail in rules.status_sure and not (detail == "4.7" and delayed):
             reason = rules.status_sure[detail]
             if early and rules.reasons[reason].severity is Severity.HARD:
                 reason = "sender-rejected"
-            yield Witness(reason, f"status.{detail}", CODE, "status", matched=status)
+            found.append(Witness(reason, f"status.{detail}", CODE, "status", matched=status))
         elif detail in rules.status_weak and rules.status_weak[detail] != "undetermined":
             weak = rules.status_weak[detail]
             # a temporary "no such user" is a system in trouble, not an address that is gone
             weak = "undetermined" if (early or status.startswith("4")) and rules.reasons[weak].severity is Severity.HARD else weak
             if weak != "undetermined":
-                yield Witness(weak, f"status.{detail}", WEAK, "status", matched=status)
+                found.append(Witness(weak, f"status.{detail}", WEAK, "status", matched=status))
     if code and code[0] == "5" and stage in BEFORE_RECIPIENT:
-        yield Witness("policy", "stage.before-recipient", 0.5, "stage", matched=stage.value)
+        found.append(Witness("policy", "stage.before-recipient", 0.5, "stage", matched=stage.value))
     if code == "552" and not status:
-        yield Witness("mailbox-full", "reply.552", 0.45, "reply_code", matched=code)
+        found.append(Witness("mailbox-full", "reply.552", 0.45, "reply_code", matched=code))
+    return found
 
 
-def _hits(rules: Rules, text: str, host: str) -> list[tuple[Hit, str]]:
-    if not text:
-        return []
-    text = text[:MOST]
-    # one character stays one character, so that spans hold in the original
-    low = "".join(c if len(c) == 1 else "?" for c in (ch.lower() for ch in text)) if not text.isascii() else text.lower()
-    low = low.translate(_SPACES)
-    masked = _MASKED.sub(lambda m: "\x00" * len(m.group(0)), low)
-    return [(hit, text[hit.start : hit.end]) for hit in rules.find(low, masked, host)]
+def _hits(rules: Rules, text: str, host: str) -> Iterator[Hit]:
+    """The rules that match a text, the most telling first."""
+    return rules.find(_small(text[:MOST]), host) if text else iter(())
+
+
+def _small(text: str) -> str:
+    """The text in small letters, with plain spaces and apostrophes. One character stays one character, so that spans hold in the original."""
+    if text.isascii():
+        low = text.lower()
+        return low if low.isprintable() else low.translate(_SPACES)
+    return "".join(c if len(c) == 1 else "?" for c in (ch.lower() for ch in text)).translate(_SPACES)
 
 
 _SPACES = {ord(c): " " for c in "\t\n\r\x0b\x0c\xa0"} | {ord("’"): "'", ord("‘"): "'"}

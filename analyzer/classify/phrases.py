@@ -6,8 +6,9 @@ import itertools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import ahocorasick
@@ -21,6 +22,7 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _BARE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "ß": "ss"})  # letters that do not come apart
 _GAP = re.compile(r"(?:^| )(\*|\.\.)(?: |$)")
 _CODE = re.compile(r"(?<![\w.])([245]\d\d)[ -]|(?<![\w.])([245])\.\d{1,3}\.\d{1,3}(?![\w.])")
+_LONG_JOINT = re.compile(r" (?: |[245]\d\d[ -])")
 _JOINT = re.compile(r" +(?:([245]\d\d)[ -](?:[245]\.\d{1,3}\.\d{1,3}(?: +|$))?)? *")
 
 
@@ -34,6 +36,8 @@ class Phrase:
 
 def read(written: str) -> list[Phrase]:
     """The phrases that a line of a rules file writes: one for each choice of its alternatives. Raises ValueError, saying what is wrong."""
+    if "{" not in written:
+        return [_phrase(form) for form in _spelled(" ".join(written.lower().split()))]
     choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(_ALTERNATIVES.split(written.lower()))]
     forms = [" ".join("".join(form).split()) for form in itertools.islice(itertools.product(*choices), MOST_FORMS + 1)]
     if len(forms) > MOST_FORMS:
@@ -50,7 +54,7 @@ def _spelled(form: str) -> tuple[str, ...]:
 
 
 def _phrase(form: str) -> Phrase:
-    parts = _GAP.split(form)
+    parts = _GAP.split(form) if "*" in form or ".." in form else [form]
     fragments = tuple(parts[::2])
     for fragment in fragments:
         if not fragment.strip("~ ") or fragment.startswith(("* ", ".. ")):
@@ -60,86 +64,109 @@ def _phrase(form: str) -> Phrase:
     return Phrase(fragments, tuple(GAPS[gap] for gap in parts[1::2]))
 
 
-@dataclass(slots=True)
 class _Node:
-    owners: list[int] = field(default_factory=list)
-    children: dict[str, dict[int, _Node]] = field(default_factory=dict)  # fragment -> gap -> what follows
+    """Where phrases that begin alike go on."""
+
+    __slots__ = ("children", "owners")
+
+    def __init__(self) -> None:
+        self.owners: list[int] = []
+        self.children: dict[str, dict[int, _Node]] = {}  # fragment -> gap -> what follows
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    start: int
-    end: int
-    fragment: str
-    seen: bool  # also in the masked text
+Token = tuple[int, int, str]
+"""Start and end of a fragment, and the fragment."""
 
 
 class Phrases:
     """All phrases of all owners, compiled. Finding takes time linear in the text."""
 
     def __init__(self, owned: Iterable[tuple[Phrase, int]]) -> None:
-        root, words = _Node(), dict[str, set[str]]()
+        root, words = _Node(), dict[str, tuple[str, ...]]()
         for phrase, owner in owned:
             node = root
             for fragment, gap in zip(phrase.fragments, (0, *phrase.gaps), strict=True):
-                words.setdefault(fragment.removesuffix("~"), set()).add(fragment)
-                node = node.children.setdefault(fragment, {}).setdefault(gap, _Node())
+                below = node.children.get(fragment)
+                if below is None:
+                    below = node.children[fragment] = {}
+                    word = fragment.removesuffix("~")
+                    known = words.get(word, ())
+                    if fragment not in known:
+                        words[word] = tuple(sorted((*known, fragment)))
+                node = below.get(gap) or below.setdefault(gap, _Node())
             node.owners.append(owner)
-        self._root = root
+        self._root = {fragment: below[0] for fragment, below in root.children.items()}
         self._automaton: Any = ahocorasick.Automaton()
         for word, fragments in words.items():
-            self._automaton.add_word(word, (len(word), tuple(sorted(fragments))))
+            whole = word if word in fragments else None
+            begun = f"{word}~" if f"{word}~" in fragments else None
+            self._automaton.add_word(word, (len(word), _in_word(word[0]), _in_word(word[-1]), whole, begun))
         if words:
             self._automaton.make_automaton()
 
-    def find(self, text: str, masked: str) -> Iterator[tuple[int, int, int, bool]]:
-        """Where phrases stand: owner, start, end, and whether all of it stands in the masked text too. In the order of starts."""
-        tokens = sorted(self._tokens(text, masked), key=lambda t: t.start)
+    def find(self, text: str) -> list[tuple[list[int], tuple[Token, ...]]]:
+        """Where phrases stand: their owners, and their fragments in the text. In the order of starts."""
+        found: list[tuple[list[int], tuple[Token, ...]]] = []
+        tokens, root = self._tokens(text), self._root
         for n, token in enumerate(tokens):
-            below = self._root.children.get(token.fragment)
-            if below is not None:
-                for owner, end, seen in _walk(below[0], text, tokens, n, token.seen):
-                    yield owner, token.start, end, seen
+            node = root.get(token[2])
+            if node is not None:
+                if node.owners:
+                    found.append((node.owners, (token,)))
+                if node.children:
+                    _walk(node, text, tokens, n, (token,), found)
+        return found
 
-    def _tokens(self, text: str, masked: str) -> Iterator[_Token]:
+    def _tokens(self, text: str) -> list[Token]:
+        """The fragments that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
         if not len(self._automaton):
-            return
-        for last, (length, fragments) in self._automaton.iter(text):
-            start, end = last - length + 1, last + 1
-            for fragment in fragments:
-                if _bounded(text, fragment, start, end):
-                    yield _Token(start, end, fragment, masked[start:end] == text[start:end])
+            return []
+        tokens: list[Token] = []
+        around = f" {text} "
+        for last, (length, left, right, whole, begun) in self._automaton.iter(text):
+            start = last - length + 1
+            if left and around[start].isalnum():
+                continue
+            if whole is not None and not (right and around[last + 2].isalnum()):
+                tokens.append((start, last + 1, whole))
+            if begun is not None:
+                tokens.append((start, last + 1, begun))
+        tokens.sort(key=_START)
+        return tokens
 
 
-def _walk(node: _Node, text: str, tokens: list[_Token], n: int, seen: bool) -> Iterator[tuple[int, int, bool]]:
-    at = tokens[n].end
-    for owner in node.owners:
-        yield owner, at, seen
-    if not node.children:
-        return
-    stop = text.find(". ", at, at + GAPS["*"])
-    limit = at + GAPS["*"] if stop < 0 else stop
+_START = itemgetter(0)
+
+
+def _in_word(letter: str) -> bool:
+    return letter.isalnum() and letter.isascii()
+
+
+def _walk(
+    node: _Node, text: str, tokens: list[Token], n: int, path: tuple[Token, ...], found: list[tuple[list[int], tuple[Token, ...]]]
+) -> None:
+    """Adds the phrases that go on from a token, whose fragments so far are `path`."""
+    at = tokens[n][1]
+    limit = at + GAPS["*"]
+    stop = text.find(". ", at, limit)
+    limit = limit if stop < 0 else stop
     for m in range(n + 1, len(tokens)):
         token = tokens[m]
-        if token.start > limit:
+        start = token[0]
+        if start > limit:
             return
-        below = node.children.get(token.fragment)
-        if below is not None and token.start >= at:
+        below = node.children.get(token[2])
+        if below is not None and start >= at:
             for gap, child in below.items():
-                if _reaches(text[at : token.start], gap):
-                    yield from _walk(child, text, tokens, m, seen and token.seen)
+                if _reaches(text[at:start], gap):
+                    if child.owners:
+                        found.append((child.owners, (*path, token)))
+                    if child.children:
+                        _walk(child, text, tokens, m, (*path, token), found)
 
 
 def _reaches(between: str, gap: int) -> bool:
     return len(between) <= gap and (gap == GAPS["*"] or not any(mark in between for mark in ",;:"))
-
-
-def _bounded(text: str, fragment: str, start: int, end: int) -> bool:
-    """Whether a fragment begins at a word's beginning and, without a final ~, ends at a word's end. Scripts without spaces have neither."""
-    if start and text[start].isalnum() and text[start].isascii() and text[start - 1].isalnum():
-        return False
-    last = text[end - 1]
-    return fragment.endswith("~") or not (end < len(text) and last.isalnum() and last.isascii() and text[end].isalnum())
 
 
 class Places:
@@ -157,22 +184,24 @@ class Places:
         return at + self._shifts[bisect_right(self._starts, at) - 1]
 
 
-def flat(text: str, masked: str) -> tuple[str, str, Places]:
-    """Both texts with one space for each run of them and for the codes that repeat at the lines of a reply; and where things stood."""
-    places, parts, others, done, length = Places(), [], [], 0, 0
+def flat(text: str) -> tuple[str, Places | None]:
+    """The text with one space for each run of them and for the codes that repeat at the lines of a reply; and where things stood, if they moved."""
+    if not _LONG_JOINT.search(text):
+        return text, None
     first = _CODE.search(text)
+    begin = first.end() if first else 0
+    places, parts, done, length = Places(), [], 0, 0
     code = first[1] if first else None
-    for joint in _JOINT.finditer(text, first.end() if first else 0):
+    for joint in _JOINT.finditer(text, begin):
         if joint.end() - joint.start() == 1:
             continue
         # another code than the first line's is a reply within the reply: it stays
         end = joint.end() if joint[1] in (None, code) else joint.start(1)
         parts += [text[done : joint.start()], " "]
-        others += [masked[done : joint.start()], " "]
         length += joint.start() - done + 1
         done = end
         places.cut(length, done - length)
-    return "".join([*parts, text[done:]]), "".join([*others, masked[done:]]), places
+    return "".join([*parts, text[done:]]), places
 
 
 def temporary(text: str) -> bool:

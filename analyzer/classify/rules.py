@@ -7,16 +7,17 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from analyzer.classify import phrases
-from analyzer.classify.phrases import Phrase, Phrases
+from analyzer.classify.masks import is_clear
+from analyzer.classify.phrases import Phrase, Phrases, Places
 from analyzer.model import Severity
 
 KEYS = {"reason", "phrases", "unless", "sure", "temporary", "at", "hosts", "source", "examples", "counter"}
@@ -59,8 +60,7 @@ class Rule:
     counter: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A rule whose phrase stands in a text."""
 
     rule: Rule
@@ -68,7 +68,7 @@ class Hit:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """All rules, compiled."""
 
@@ -79,22 +79,45 @@ class Rules:
     phrases: Phrases  # of all rules; the owner is a place in `rules`
     version: str  # changes when any rule does
 
-    def find(self, text: str, masked: str, host: str) -> list[Hit]:
-        """The rules that match, the most telling first: one hit per rule, the first place. `masked` is `text` without hosts and addresses."""
-        text, masked, places = phrases.flat(text, masked)
-        hits: dict[int, Hit] = {}
-        for owner, start, end, seen in self.phrases.find(text, masked):
-            rule = self.rules[owner]
-            if owner not in hits and (seen or rule.hosts) and _applies(rule, text, host):
-                hits[owner] = Hit(rule, places(start), places(end - 1) + 1)
-        return sorted(hits.values(), key=lambda h: (not h.rule.sure, h.rule.order))
+    @cached_property
+    def ranks(self) -> list[int]:
+        """How telling each rule is: a sure one before the others, the earlier before the later."""
+        return [rule.order + (0 if rule.sure else len(self.rules)) for rule in self.rules]
+
+    def find(self, text: str, host: str, names: bool = False) -> Iterator[Hit]:
+        """The rules that match a text in small letters, the most telling first: one hit per rule, the first place.
+
+        Words within hosts and addresses count for rules about hosts only, unless `names`.
+        """
+        low, places = phrases.flat(text)
+        hits: dict[int, tuple[int, int]] = {}
+        for owners, tokens in self.phrases.find(low):
+            clear: bool | None = True if names else None
+            for owner in owners:
+                if owner in hits:
+                    continue
+                if clear is None and not self.rules[owner].hosts:
+                    clear = all(is_clear(text, *_place(places, s, e)) for s, e, _ in tokens)
+                if clear or self.rules[owner].hosts:
+                    hits[owner] = _place(places, tokens[0][0], tokens[-1][1])
+        if len(hits) > 1:
+            hits = {owner: hits[owner] for owner in sorted(hits, key=self.ranks.__getitem__)}
+        for owner, (start, end) in hits.items():
+            if _applies(self.rules[owner], low, host):
+                yield Hit(self.rules[owner], start, end)
+
+
+def _place(places: Places | None, start: int, end: int) -> tuple[int, int]:
+    """Where a fragment of a flat text stood before."""
+    return (start, end) if places is None else (places(start), places(end - 1) + 1)
 
 
 def _applies(rule: Rule, text: str, host: str) -> bool:
     if rule.temporary and not phrases.temporary(text):
         return False
-    here = not rule.at or any(_named(name, host) or _named(name, text) for name in rule.at)
-    return here and not any(word in text for word in rule.unless)
+    if rule.at and not any(_named(name, host) or _named(name, text) for name in rule.at):
+        return False
+    return not rule.unless or not any(word in text for word in rule.unless)
 
 
 @lru_cache(maxsize=4096)
@@ -228,7 +251,7 @@ def _check(rule: Rule) -> list[str]:
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)
-        if not alone.find(text.lower(), text.lower(), host):
+        if not any(alone.find(text.lower(), host, names=True)):
             wrong.append(f"{rule.id}: none of its phrases stands in its example: {text[:120]!r}")
         elif verdict.reason != rule.reason:
             wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")

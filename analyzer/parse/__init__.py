@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
-from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Original, Outcome, Report
+from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Outcome, Report
 from analyzer.parse import autoreply, dsn, feedback, other, prose, sns
+from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
 from analyzer.parse.original import mailed_to, original, recipients, returned_headers, split_text, text_headers
 
@@ -64,13 +66,49 @@ def _delivery_status(message: Message) -> Report | None:
         truncated = ("recipients",) if cut else truncated
     if not found:
         return None
-    text = next((p.text() for p in message.parts if p.type == "text/plain" and not p.inside), "") or autoreply.text_of(message)
-    own, rest = split_text(text[: prose.MOST_TEXT])
-    headers = returned_headers(message) or text_headers(rest)
+    letter = _Letter(message)
+    headers = returned_headers(message) or text_headers(letter.rest)
     about = original(headers, envelope_id)
-    found = [_complete(o, own, about, recipients(headers), len(found) == 1) for o in _merged(found)]
-    found = list(prose.through_alias(tuple(found), mailed_to(headers)))
-    return Report(found[0].kind, "dsn", tuple(found), about, reporting, date(message.top.header("date")), truncated=truncated)
+    found = [_complete(o, letter, headers, len(found) == 1) for o in (_merged(found) if len(found) > 1 else found)]
+    return Report(
+        found[0].kind,
+        "dsn",
+        prose.through_alias(tuple(found), mailed_to(headers)),
+        about,
+        reporting,
+        date(message.top.header("date")),
+        truncated=truncated,
+    )
+
+
+_ALIASED = (b"generated from", b"expanded from", b"forwarded f", b"originally ")
+
+
+class _Letter:
+    """What the reporter wrote around the fields; most fields say so much that it is not read."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    @cached_property
+    def _parts(self) -> tuple[str, str]:
+        text = next((p.text() for p in self._message.parts if p.type == "text/plain" and not p.inside), "")
+        return split_text((text or autoreply.text_of(self._message))[: prose.MOST_TEXT])
+
+    @cached_property
+    def names_aliases(self) -> bool:
+        """Whether it may say which alias led to a target."""
+        return any(words in self._message.data for words in _ALIASED)
+
+    @property
+    def own(self) -> str:
+        """Its own words."""
+        return self._parts[0]
+
+    @property
+    def rest(self) -> str:
+        """The returned message that follows them in the same text."""
+        return self._parts[1]
 
 
 def _merged(found: list[Outcome]) -> list[Outcome]:
@@ -83,18 +121,21 @@ def _merged(found: list[Outcome]) -> list[Outcome]:
     return list(kept.values())
 
 
-def _complete(outcome: Outcome, text: str, about: Original, mailed: list[str], alone: bool) -> Outcome:
+def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) -> Outcome:
     """The outcome with what the fields leave out: the address in full, the words of the text about it."""
     recipient = outcome.recipient
     if not recipient or "@" not in recipient or recipient.upper().startswith("IMCEAEX-"):
         # a name of the receiver's own: whom we mailed stands in the returned message
+        mailed = recipients(headers)
         same = [a for a in mailed if recipient and a.partition("@")[0].lower() == recipient.lower()]
         whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
         if whole:
             outcome = replace(outcome, recipient=whole, final=recipient)
-    if not outcome.final and " from" in text:
-        outcome = prose.from_alias(outcome, prose.near(text, outcome, alone), alone)
+    if not outcome.final and letter.names_aliases:
+        outcome = prose.from_alias(outcome, prose.near(letter.own, outcome, alone), alone)
     if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40:
         # the receiver's words are there in full: the text can only add at which step they were said
-        return outcome if outcome.stage else replace(outcome, stage=prose.step(outcome, text, alone))
-    return prose.describe(outcome, text, alone)
+        if outcome.stage is None and (step := prose.step(outcome, letter.own, alone)):
+            return replace(outcome, stage=step)
+        return outcome
+    return prose.describe(outcome, letter.own, alone)

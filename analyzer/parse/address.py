@@ -7,12 +7,14 @@ import re
 ADDRESS = re.compile(
     r"""(?<![\w.!#$%&'*+/=?^`{|}~-])("[^"\s@<>]{1,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,128})@((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-fA-F.:]{3,45}\])"""
 )
+_ATOM = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]*")
+_QUOTED = re.compile(r"""(?<![\w.!#$%&'*+/=?^`{|}~-])"[^"\s@<>]{1,64}"\Z""")
+_DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-fA-F.:]{3,45}\]")
 _ANGLED = re.compile(r"<\s*([^<>\s]{1,320}@[^<>\s]{1,255})\s*>")
-REPLY = re.compile(
-    r"(?:(?<![\d.:#/-])|(?<=code)\W{1,3})([45]\d\d)(?=[\s:,\]-]|$)(?:[\s:-]+['\"#(]{0,2}([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?", re.I
-)
-_POSITIVE = re.compile(r"(?<![\d.:#/-])(2\d\d)(?=[ -]|$)(?:[ -]+([2]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
-STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_REFUSAL = re.compile(r"([45]\d\d)(?=[\s:,\]-]|$)(?:[\s:-]+['\"#(]{0,2}([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
+_POSITIVE = re.compile(r"(2\d\d)(?=[ -]|$)(?:[ -]+([2]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
+_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+_AFTER_CODE = re.compile(r"code\W{1,3}\Z", re.I)
 MOST = 320
 
 
@@ -48,19 +50,63 @@ def _encapsulated(text: str) -> str:
 def addresses(text: str, most: int = 1000) -> list[str]:
     """The addresses in a text, each once, in order."""
     found: dict[str, str] = {}
-    for match in ADDRESS.finditer(text):
-        address = match.group(0).strip("'`*.=")
-        found.setdefault(address.lower(), address)
-        if len(found) >= most:
-            break
+    done = 0
+    at = text.find("@")
+    while at >= 0 and len(found) < most:
+        begin = _begin(text, at)
+        end = _DOMAIN.match(text, at + 1) if begin >= done else None
+        if end:
+            done = end.end()
+            address = text[begin:done].strip("'`*.=")
+            found.setdefault(address.lower(), address)
+        at = text.find("@", at + 1)
     return list(found.values())
+
+
+def _begin(text: str, at: int) -> int:
+    """Where the local part begins that ends before an @; -1 when there is none."""
+    if text.startswith('"', at - 1) and at:
+        quoted = _QUOTED.search(text, max(0, at - 66), at)
+        return quoted.start() if quoted else -1
+    size = _ATOM.match(text[max(0, at - 129) : at][::-1]).end()  # type: ignore[union-attr]  # it matches anything
+    return at - size if 1 <= size <= 128 else -1
 
 
 def reply(text: str) -> tuple[str | None, str | None]:
     """The reply code and the enhanced status code in a receiver's words, where it gives them. A refusal beats a greeting."""
-    found = REPLY.search(text[:2000]) or _POSITIVE.search(text[:2000])
+    text = text[:2000]
+    found = refusal(text) or _positive(text)
     code, status = (found.group(1), found.group(2)) if found else (None, None)
-    if status is None:
-        other = STATUS.search(text[:2000])
-        status = other.group(1) if other else None
-    return code, status
+    return code, status or enhanced(text)
+
+
+def begins_with_code(text: str) -> bool:
+    """Whether a text begins with the code of a refusal."""
+    return _REFUSAL.match(text) is not None
+
+
+# These patterns begin with what they look for, and what stands before it is looked at afterwards: a pattern that looks back first would be
+# tried at every character of a text.
+
+
+def refusal(text: str) -> re.Match[str] | None:
+    """The first reply code of a refusal in a text (group 1), and the enhanced status code after it (group 2)."""
+    for found in _REFUSAL.finditer(text):
+        at = found.start()
+        if not _glued(text, at, ".:#/-") or _AFTER_CODE.search(text, max(0, at - 7), at):
+            return found
+    return None
+
+
+def enhanced(text: str) -> str | None:
+    """The first enhanced status code in a text."""
+    return next((m.group(1) for m in _STATUS.finditer(text) if not _glued(text, m.start(), ".")), None)
+
+
+def _positive(text: str) -> re.Match[str] | None:
+    return next((m for m in _POSITIVE.finditer(text) if not _glued(text, m.start(), ".:#/-")), None)
+
+
+def _glued(text: str, at: int, marks: str) -> bool:
+    """Whether a number goes on to the left: after a digit or one of these marks."""
+    return at > 0 and (text[at - 1] in marks or text[at - 1].isdecimal())

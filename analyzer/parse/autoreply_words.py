@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from analyzer.parse.words import Words
 
 _AUTOMATIC = (  # a subject that only a machine writes
     r"auto(?:matic|mated|matisch\w*)?[ _-]?(?:re(?:ply|sponse|spond\w*|turn reply)|antwort|answer)|auto ?: |auto-?confirmation|vacation (?:reply|notice|response|message|auto)|"
@@ -20,34 +20,31 @@ _AWAY = (  # one that a person may write as well
     r"nep[řr]ítomn\w+|mimo (?:kancel[áa][řr]|pracovi\w+)|dovolen\w*|házon kívül|szabadság\w*|în afara biroului|concediu|вне офиса|в отпуске|отсутств\w+|у відпустці|"
     r"ofis dışında|izinde|εκτός γραφείου|σε άδεια|不在|休暇|休業|外出|休假|부재|휴가|خارج المكتب|في إجازة|מחוץ למשרד|בחופשה"
 )
-SUBJECT = re.compile(
-    rf"^\s*(?:(?:re|aw|sv|antw|fw)\s*:\s*)?(?:\[[^\]]{{0,60}}\]\s*)?[^\n]{{0,50}}?(?:(?P<certain>{_AUTOMATIC})|(?P<away>{_AWAY}))", re.I
+SUBJECT = Words(
+    rf"^\s*(?:(?:re|aw|sv|antw|fw)\s*:\s*)?(?:\[[^\]]{{0,60}}\]\s*)?[^\n]{{0,50}}?(?:(?P<certain>{_AUTOMATIC})|(?P<away>{_AWAY}))"
 )
 """A subject of an automatic reply; `certain` where only a machine writes so."""
 
-REPLY = re.compile(
+REPLY = Words(
     r"auto(?:matic|mated|matically)?(?:[ -]generated)?[ -]?(?:re(?:ply|sponse|spond\w*)|answer)|automati(?:sche|sch|c) (?:antwort|antwoord|svar)|automatisch beantwort\w*|r[eé]ponse automatique|respuesta autom|resposta autom|risposta automatica|"
     r"automatyczn\w+ odpowied|automatická odpov|automatikus válasz|răspuns automat|автоматическ\w+ ответ|автоответ|автоматичн\w+ відповід|otomatik (?:yanıt|cevap)|αυτόματη απάντηση|自動(?:返信|応答)|自动(?:回复|答复)|자동 ?(?:회신|응답|답장)|الرد التلقائي|رد تلقائي|מענה אוטומטי|תשובה אוטומטית",
-    re.I,
 )
 """A text that calls itself an automatic reply."""
 
-GENERATED = re.compile(
+GENERATED = Words(
     r"(?:message|mail|e-?mail) (?:was|is|has been) (?:automatically |auto-?)(?:generated|sent|created)|automatisch (?:generiert|erstellt|erzeugt|versandt|versendet|verzonden)|message automatique|envoyé automatiquement|mensaje autom|mensagem autom|messaggio automatico|"
     r"generat\w automaticamente|automatyczn\w+ wiadomo|wygenerowan\w+ automatycznie|автоматически|otomatik olarak|自動(?:送信|配信|的に)|自动发送|자동 ?발송",
-    re.I,
 )
 """A text that a machine wrote, of whatever kind: receipts say so too."""
 
-HELD = re.compile(
+HELD = Words(
     r"(?:click|confirm|visit|follow|reply|clique|cliquez|haga clic|klicken|bestätigen|clicca|klik|kliknij|нажмите|перейдите)[^.]{0,160}(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)|"
     r"(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)\b[^.]{0,80}"
     r"(?:(?:be|is|being) (?:held|delivered|released|forwarded)|seja (?:encaminhad|entreg)|zugestellt|remis|entregad|consegnat|afgeleverd|dostarcz|доставлен)[^.]{0,160}(?:click|confirm|clique|cliquez|haga clic|klick|bestätig|clicca|klik|нажмите)",
-    re.I,
 )
 """A text that lets a message through only when its sender does something."""
 
-RECEIVED = re.compile(
+RECEIVED = Words(
     r"(?:we(?: have|'ve)?|has been|was|been) (?:now )?(?:success\w+ )?(?:received|got|logged|created|opened|registered) (?:your|and|as|for|with|a|the|under)\b.{0,60}\b(?:request|ticket|case|message|e-?mail|inquiry|enquiry|question|issue)|"
     r"we(?: have|'ve)? (?:got|received) your (?:request|message|e-?mail|inquiry|enquiry|mail|question|ticket)|(?:request|ticket|case|inquiry|enquiry|issue|incident)\b.{0,60}\b(?:has|have) been (?:received|logged|created|opened|assigned|registered|updated)|"
     r"(?:ticket|case|request|incident|reference)[ -]?(?:number|id|#|no\.?)[ :#\[]|\[?ticket ?#|##- please type your reply above|reply above this line|ticket (?:id|number)|your (?:ticket|case) (?:has|is|number)|creation of a (?:trouble )?ticket|"
@@ -56,25 +53,22 @@ RECEIVED = re.compile(
     r"(?:la )?(?:sua|vostra|tua) (?:richiesta|segnalazione|e-?mail|mail)\b.{0,80}\b(?:ricevut\w|registrat\w|presa in carico)|abbiamo ricevuto|uw (?:verzoek|vraag|bericht|e-?mail|melding)\b.{0,60}\bontvangen|"
     r"(?:twoj\w|państ\w+|państ\w+) (?:zgłoszenie|wiadomość)|otrzymaliśmy|obdrželi jsme|mottagit (?:ditt|er)|modtaget din|mottatt (?:din|deres)|(?:ваш\w*) (?:обращени|запрос|заявк|сообщени|письмо)\w*.{0,60}(?:получен|принят|зарегистр)|"
     r"talebiniz|お問い?合わせ(?:を|いただ|頂|内容|受付)|受け?付けました|受付番号|已(?:收到|受理)您?的?|您的(?:请求|工单|邮件|来信)已|工单|접수되었|문의(?:가|를|해)",
-    re.I,
 )
 """A text that confirms what was received."""
 
-ELSEWHERE = re.compile(
+ELSEWHERE = Words(
     r"\b(?:parcels?|shipment|package|courier|tracking (?:number|code|id)|paket\w*|sendung\w*|colis|livraison|env[ií]o|paquete|pacco|spedizione|encomenda|pakket\w*|zending|paczk\w+|przesyłk\w+|payment|invoice|order number)\b|посылк|荷物|お届け|宅配|包裹|快递|快件|택배",
-    re.I,
 )
 """What is delivered, returned and missed besides mail: parcels, payments."""
 
-UNREAD = re.compile(
+UNREAD = Words(
     r"no longer (?:be )?(?:monitored|read|checked|attended)|not (?:monitored|read|checked|attended|being monitored|regularly monitored|an? monitored)|unmonitored|unattended|"
     r"nicht (?:mehr )?(?:gelesen|abgerufen|betreut|bearbeitet|überwacht)|n'est (?:pas|plus) (?:lue?|surveill\w*|consult\w*)|no (?:se lee|es atendid\w)|non (?:è|e'?) presidiat|niet (?:meer )?gelezen|не (?:проверя\w+|читается|обслужив\w+)",
-    re.I,
 )
 """A text that says that nobody reads there: many receipts do, so it makes no answer by itself."""
 
 TYPES = {
-    "inbox-retired": re.compile(
+    "inbox-retired": Words(
         r"no longer (?:be )?(?:in use|active|used|valid)|(?:address|mailbox|inbox|account) (?:is|has been|was|will be) (?:retired|closed|discontinued|deactivated|shut|switched off)|"
         r"no longer (?:works?|working|employed|with|part of|an employee)\b|(?:has|have) left (?:the|our|his|her|this) |left the company|stop(?:ped)? (?:checking|reading|using) (?:this|that|it)|i(?:'ve| have) moved|please update your (?:address|contact|records)|"
         r"(?:my|our|new|the) new (?:e-?mail|mail|e-mail)?[ -]?address|my (?:new|current) (?:e-?mail )?address|have a new e-?mail|changed (?:my|our|his|her) e-?mail|e-?mail address has changed|"
@@ -83,26 +77,22 @@ TYPES = {
         r"non (?:è|e'?) pi[uù] (?:attiv|in uso|presidiat|utilizzat|operativ)|non lavora più|nuovo indirizzo|(?:não|nao) (?:trabalha mais|é mais|está mais|faz mais)|novo (?:e-?mail|endereço)|niet meer (?:in gebruik|gelezen|werkzaam|actief)|nieuw e-?mail ?adres|"
         r"nie (?:pracuje już|jest już|jest obsługiwan)|nowy adres|již nepracuje|nová adresa|больше не (?:работает|использу\w+|проверя\w+|читается|обслужив\w+)|новый адрес|slutat|arbetar inte längre|ikke længere|ei ole enää|"
         r"退職(?:いた|し)|使用(?:して|されて)おりません|新しい(?:メール)?アドレス|已(?:离职|停用|不再使用)|不再使用|퇴사|더 이상 사용",
-        re.I,
     ),
-    "challenge": re.compile(
+    "challenge": Words(
         r"(?:confirm|verify|prove) (?:that )?you(?:'re| are)? (?:a )?(?:human|person|real|not)|challenge.{0,20}response|(?:click|reply|follow|send|visit|press|complete|authori[sz]e)[^.]{0,80}(?:to (?:be )?(?:deliver|release|approve|whitelist)|so that (?:your|the) (?:message|e-?mail))|"
         r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|spamblocker|suspect e-?mail|held (?:until|pending|because|awaiting)|being held|to release your message|(?:not (?:yet )?(?:on|in) (?:my|the|his|her) (?:approved|allowed|safe|guest|white))|"
         r"(?:request to be|added to) (?:my|the|his|her) (?:guest|allowed|approved|white|safe) ?(?:list|senders?)|please confirm your (?:message|e-?mail)|confirm (?:delivery of )?your (?:message|e-?mail)|one[- ]time (?:confirmation|verification)|unconfirmed (?:message|sender)|tmda|approved senders|senders (?:that |whom )?i have approved|allow (?:incoming )?(?:messages|mail|e-?mail) only from|verify (?:yourself|themselves|your (?:e-?mail )?address) (?:before|so|to)|so i can receive your|para que sua mensagem seja (?:encaminhad|entreg)|tira-teima|"
         r"best(?:ä|ae)tigen sie (?:ihre|den|die)[^.]{0,60}(?:nachricht|absender|zustell)|confirmer (?:votre|l'envoi)|confirmar (?:su|el env)",
-        re.I,
     ),
-    "vacation": re.compile(
+    "vacation": Words(
         r"out of (?:the |my )?office|(?:be|am|are|is|get|been|'ll be) back (?:in|on|at|to|by|after|from)\b|return(?:ing)? (?:on|to (?:the )?(?:office|work)|after)|limited (?:access|e-?mail)|no access to (?:my )?e-?mail|vacation|on (?:\w+ )?leave\b|on (?:a )?holidays?|away (?:from|until|till|this|on)|maternity|paternity|parental leave|sabbatical|i am (?:currently )?(?:away|traveling|travelling|out)|until (?:i|my) return|in my absence|until (?:the )?\d{1,2}(?:st|nd|rd|th)?\b|no (?:phone|signal|internet|access to e?-?mail)|"
         r"abwesen|urlaub|nicht im (?:b[uü](?:e)?ro|hause|dienst)|au(?:ß|ss)er haus|wieder (?:erreichbar|im (?:b[uü]ro|haus)|da\b|zur(?:ü|ue)ck)|absen(?:ce|te?s?)\b|en (?:cong[eé]s?|vacances|déplacement)|de retour|vacaciones|fuera de (?:la |mi )?oficina|ausent|regreso|ferie|fuori (?:ufficio|sede)|assen(?:te|za)|rientro|afwezig|vakantie|weer (?:aanwezig|terug)|"
         r"nieobecn|urlop|wracam|отпуск|отсутств|відпуст|відсутн|вернусь|不在|休暇|休業|休み|休业|休假|假期|外出|出張|出差|fravær|ferie\b|ikke (?:på kontoret|til stede|tilgang)|inte på kontoret|semester|frånvaro|föräldraledig|tillbaka|tilbage|tilbake|lomalla|loma\w*|poissa|dovolen|nepřítom|szabads|concediu|f[eé]rias|aus[eê]ncia|retorno|"
         r"tatil|izin(?:de|li)|ofiste|άδεια|γραφείο|διακοπ|휴가|부재|출장|إجازة|أعود|المكتب|חופשה|אחזור|משרד|odmor|odsut|atvaļināj|atostog|puhkus",
-        re.I,
     ),
-    "ticket": re.compile(
+    "ticket": Words(
         r"\bticket|case (?:number|id|#|ref)|thank you for (?:contacting|your (?:e-?mail|message|inquiry|enquiry|request))|acus[eo] de recibo|reference number|vorgangsnummer|ihre anfrage|num[eé]ro de (?:dossier|ticket|demande)|"
         + RECEIVED.pattern,
-        re.I,
     ),
 }
 """What kind of answer it is; the first that matches, the subject before the text."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 
 from analyzer.model import Kind, Outcome, Stage
 from analyzer.parse import address
-from analyzer.parse.mime import MAX_VALUE, Message, Part, decode
+from analyzer.parse.headers import MAX_VALUE
+from analyzer.parse.mime import Message, Part, decode
+from analyzer.parse.words import Words
 
 TYPES = {"message/delivery-status", "message/global-delivery-status"}
 KIND = {
@@ -21,18 +25,19 @@ MAX_STATUS_BYTES = 8 * 1024 * 1024
 
 _FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
 _COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other)[^()]{6,300})\)", re.I)
+_WORD = re.compile(r"\s*[A-Za-z][\w-]{0,30}\s*")
 _FATE = {"action", "status", "diagnostic-code"}
 _LIKE_STATUS = re.compile(rb"\s*(?:Reporting-MTA|Original-Envelope-Id|Arrival-Date|Final-Recipient|Original-Recipient)[ \t]*:", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
 _AFTER = r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
-# words that must stand in the text in lower case, for searching every pattern in every text would take longer than all the rest
+# words that must stand in the text besides
 _STAGES = (
-    (("data", "body", "message"), re.compile(_AFTER + r"(?:DATA\b|message body|\.(?=\s|$))|end of (?:data|message)|after (?:body|header|(?:sending|transmitting) the (?:message|data))|\bBDAT\b|failed after I sent the message", re.I), Stage.DATA),
-    (("rcpt", "recipient"), re.compile(_AFTER + r"RCPT|does(?: not|n't) like (?:the )?recipient|did not like our RCPT", re.I), Stage.RCPT),
-    (("mail", "sender"), re.compile(_AFTER + r"MAIL|(?:but|the) sender was rejected|does(?: not|n't) like (?:the )?sender|(?:rejected|refused) the sender", re.I), Stage.MAIL),
-    (("helo", "ehlo", "lhlo", "name"), re.compile(_AFTER + r"(?:HELO|EHLO|LHLO)|my (?:host ?)?name was rejected|does(?: not|n't) like my name|HELO was rejected", re.I), Stage.EHLO),
-    (("auth",), re.compile(_AFTER + r"AUTH", re.I), Stage.AUTH),
-    (("connect", "initial", "refused to talk", "greeting"), re.compile(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting", re.I), Stage.CONNECT),
+    (("data", "body", "message"), Words(_AFTER + r"(?:DATA\b|message body|\.(?=\s|$))|end of (?:data|message)|after (?:body|header|(?:sending|transmitting) the (?:message|data))|\bBDAT\b|failed after I sent the message"), Stage.DATA),
+    (("rcpt", "recipient"), Words(_AFTER + r"RCPT|does(?: not|n't) like (?:the )?recipient|did not like our RCPT"), Stage.RCPT),
+    (("mail", "sender"), Words(_AFTER + r"MAIL|(?:but|the) sender was rejected|does(?: not|n't) like (?:the )?sender|(?:rejected|refused) the sender"), Stage.MAIL),
+    (("helo", "ehlo", "lhlo", "name"), Words(_AFTER + r"(?:HELO|EHLO|LHLO)|my (?:host ?)?name was rejected|does(?: not|n't) like my name|HELO was rejected"), Stage.EHLO),
+    (("auth",), Words(_AFTER + r"AUTH"), Stage.AUTH),
+    (("connect", "initial", "refused to talk", "greeting"), Words(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting"), Stage.CONNECT),
 )  # fmt: skip
 
 
@@ -44,13 +49,13 @@ def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
     message: dict[str, str] = {}
     found: list[dict[str, str]] = []
     current: dict[str, str] | None = None
-    for match in _FIELD.finditer(text):
-        name = (match.group(1) or "").lower()
+    for name, value in _fields(text):
+        name = name.lower()
         if not name:
             if current and (_STARTS & current.keys() or "diagnostic-code" in current):
                 current = None
             continue
-        value = match.group(2)[:MAX_VALUE]
+        value = value[:MAX_VALUE]
         if "\n" in value:
             value = " ".join(value.split())
         begins = name in _STARTS and (current is None or name in current)
@@ -65,10 +70,19 @@ def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
     return message, [g for g in found if g.keys() & {"final-recipient", "original-recipient", "action", "status", "x-actual-recipient"}]
 
 
+def _fields(text: str) -> Iterable[tuple[str, str]]:
+    """Names and values, and two empty texts for a blank line; of a long text one after the other, for it may have millions."""
+    return _FIELD.findall(text) if len(text) < 100_000 else ((m[1] or "", m[2] or "") for m in _FIELD.finditer(text))
+
+
+@lru_cache(maxsize=16)  # a list of many names has one text
 def stage(text: str) -> Stage | None:
     """The step of the dialogue that the words speak of, where they do."""
-    low = text[:4000].lower()
-    return next((step for words, pattern, step in _STAGES if any(w in low for w in words) and pattern.search(low)), None)
+    text = text[:4000]
+    for words, pattern, step in _STAGES:
+        if pattern.search(text) and any(w in text.lower() for w in words):
+            return step
+    return None
 
 
 def status_parts(message: Message) -> list[Part]:
@@ -104,8 +118,7 @@ def _outcome(group: dict[str, str]) -> Outcome:
     diagnostic = _untyped(said or group.get("x-supplementary-info", "").strip("<>").rpartition("smtp;")[2])
     if not diagnostic and (comment := _COMMENT.search(group.get("status", ""))):
         diagnostic = comment.group(1)  # 5.0.0 (recipient reached disk quota)
-    field = address.STATUS.search(group.get("status", ""))
-    field_status = field.group(1) if field else None
+    field_status = address.enhanced(group.get("status", ""))
     code, reply_status = address.reply(diagnostic)
     recipient = original if original and "@" in original else final or original
     return Outcome(
@@ -146,7 +159,7 @@ def _char(digits: str) -> str:
 
 def _untyped(value: str) -> str:
     kind, semicolon, rest = value.partition(";")
-    return rest.strip() if semicolon and re.fullmatch(r"\s*[A-Za-z][\w-]{0,30}\s*", kind) else value.strip()
+    return rest.strip() if semicolon and _WORD.fullmatch(kind) else value.strip()
 
 
 def reported(message: dict[str, str]) -> tuple[str | None, str | None]:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
-from analyzer.parse.mime import Message, Part, date, decode, fields
-from analyzer.parse.original import original, recipients, returned_headers
+from analyzer.parse.headers import Headers
+from analyzer.parse.mime import Message, Part, date, decode
+from analyzer.parse.original import NONE, original, recipients, returned_headers
+from analyzer.parse.words import Words
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
-_DESK = re.compile(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@", re.I)
-_SENTENCE = re.compile(
-    r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b", re.I
-)
+_DESK = Words(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@")
+_SENTENCE = Words(r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b")
 _REDACTED = re.compile(r"(?:\*+|[0-9a-f]{32,})@", re.I)
 """A local part that a provider put in the place of its customer's."""
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
@@ -27,14 +27,14 @@ def parse(message: Message) -> Report | None:
     headers = returned_headers(message)
     top = message.top
     if part is not None:
-        said = fields(part.content().strip() + b"\n")
+        said = Headers(part.content().strip() + b"\n")
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
-    elif MICROSOFT & top.headers.keys():
+    elif top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
-    elif MICROSOFT & headers.keys():
+    elif headers.any(MICROSOFT):
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
     elif headers and _complains(message):
-        said, kind = {}, "abuse"
+        said, kind = NONE, "abuse"
     else:
         return None
     report = {
@@ -65,24 +65,25 @@ def _mistyped(message: Message) -> Part | None:
 
 def _complains(message: Message) -> bool:
     """Whether a provider returns a message with a sentence that somebody called it spam: a complaint without any standard's form."""
-    sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
-    part = next((p for p in message.parts if p.type == "text/plain" and not p.inside), None)
-    return bool(part and _DESK.match(sender) and _SENTENCE.search(part.text()[:4000]))
+    sender = message.top.header("from")
+    if not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
+        return False
+    part = next(message.own("text/plain"), None)
+    return part is not None and _SENTENCE.search(part.text()[:4000]) is not None
 
 
-def _who(said: dict[str, list[bytes]], headers: dict[str, list[bytes]]) -> Sequence[str | None]:
+def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
-        found = [a for v in said.get(name, [])[:1000] for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
+        found = [a for v in said.values(name, 1000) for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:
             return list(dict.fromkeys(a for a in found if not _REDACTED.match(a)))
     for name in (*sorted(MICROSOFT), "x-delivered-to"):
-        found = [a for v in said.get(name, headers.get(name, [])) for a in [address.clean(decode(v, b"utf-8"))] if a]
+        found = [a for v in said.values(name) or headers.values(name) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
     tos = recipients(headers)
     return tos if len(tos) == 1 and not _REDACTED.match(tos[0]) else []
 
 
-def _text(headers: dict[str, list[bytes]], name: str) -> str:
-    values = headers.get(name)
-    return decode(values[0], b"utf-8")[:500] if values else ""
+def _text(headers: Headers, name: str) -> str:
+    return decode(headers.raw(name), b"utf-8")[:500]

@@ -9,70 +9,78 @@ import binascii
 import html
 import quopri
 import re
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+
+from analyzer.parse.headers import Headers
 
 MAX_BYTES = 64 * 1024 * 1024  # of a message that are looked at
 MAX_PARTS = 500
 MAX_DEPTH = 60
 MAX_HEADER_BYTES = 512 * 1024  # of one header block
-MAX_VALUE = 16 * 1024  # of one header's value
 MAX_TEXT = 256 * 1024  # of one text part that are decoded
 
-_FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.M)
+_NEWLINES = re.compile(rb"\n*")
 _BOUNDARY = re.compile(rb"""boundary\s*=\s*(?:"([^"\n]{1,200})"|([^\s;"]{1,200}))""", re.I)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.I)
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:*-]{1,40})\?([bBqQ])\?([^?\s]{0,4096})\?=")
+# the form in which nearly all dates are written, read at a twentieth of what email.utils takes
+_DATE = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), +)?(\d{1,2}) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ((?:19|20)\d\d) (\d\d):(\d\d):(\d\d) ([+-])([01]\d)([0-5]\d)(?: \([A-Z]{1,5}\))?$",
+    re.ASCII,
+)
+_MONTH = {name: n for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
 _TAG = re.compile(r"<[^<>]{0,10000}>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", re.I)
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1", re.I)
+_LIKE_ASCII = {b"", b"us-ascii", b"ascii", b"utf-8", b"iso-8859-1", b"windows-1252"}
 _ALIASES = {"cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_3"}
 
 
-@dataclass(slots=True)
 class Part:
-    """One part of a message: windows over its bytes, and its headers once they are asked for."""
+    """One part of a message: windows over its bytes; headers, type and text are read when they are first asked for."""
 
-    data: bytes  # of the whole message, lines ended by LF
-    head: tuple[int, int]
-    body: tuple[int, int]
-    depth: int = 0
-    inside: bool = False  # within a returned or attached message
-    _headers: dict[str, list[bytes]] | None = field(default=None, repr=False)
-    _type: str | None = field(default=None, repr=False)
+    __slots__ = ("_headers", "_text", "_type", "body", "data", "depth", "head", "inside")
+
+    def __init__(self, data: bytes, head: tuple[int, int], body: tuple[int, int], depth: int = 0, inside: bool = False) -> None:
+        self.data = data  # of the whole message, lines ended by LF
+        self.head, self.body = head, body
+        self.depth = depth
+        self.inside = inside  # within a returned or attached message
+        self._headers: Headers | None = None
+        self._type: str | None = None
+        self._text: str | None = None
 
     @property
-    def headers(self) -> dict[str, list[bytes]]:
-        """Name in lower case -> raw values, in order."""
+    def headers(self) -> Headers:
+        """The part's header fields."""
         if self._headers is None:
-            self._headers = fields(self.data, *self.head)
+            self._headers = Headers(self.data, *self.head)
         return self._headers
 
     def raw(self, name: str) -> bytes:
         """The first value of a header, unfolded; empty when there is none."""
-        values = self.headers.get(name)
-        return values[0] if values else b""
+        return self.headers.raw(name)
 
     def header(self, name: str) -> str:
         """The first value of a header as text, encoded words decoded."""
-        return words(decode(self.raw(name), b"utf-8"))
+        return words(decode(self.headers.raw(name), b"utf-8"))
 
     @property
     def type(self) -> str:
         """The media type in lower case; text/plain when there is none."""
         if self._type is None:
-            # some leave out the ";"
-            value = self.raw("content-type")[:300].split(b";", 1)[0].strip().lower().split(b" ", 1)[0]
-            self._type = value.decode("ascii", "replace") if b"/" in value else "text/plain"
+            self._type = self.headers.media_type().decode("ascii", "replace") or "text/plain"
         return self._type
 
     def text(self) -> str:
         """The decoded text of the body, of HTML without its tags, at most MAX_TEXT bytes of it."""
-        raw = self.content(MAX_TEXT)
-        found = _CHARSET.search(self.raw("content-type"))
-        text = decode(raw, found.group(1) if found else b"")
-        return plain(text) if self.type == "text/html" else text
+        if self._text is None:
+            found = _CHARSET.search(self.raw("content-type"))
+            text = decode(self.content(MAX_TEXT), found.group(1) if found else b"")
+            self._text = plain(text) if self.type == "text/html" else text
+        return self._text
 
     def content(self, most: int = MAX_TEXT) -> bytes:
         """The body's bytes, its transfer encoding undone."""
@@ -86,19 +94,19 @@ class Part:
         return raw[:most]
 
 
-@dataclass(slots=True)
 class Message:
     """A message as its parts, outermost first, in the order in which they stand."""
 
-    data: bytes
-    parts: list[Part]
-    truncated: list[str]
-    returned: dict[str, list[bytes]] | None = None  # headers of the message that it returns, once they were asked for
+    __slots__ = ("data", "parts", "returned", "top", "truncated")
 
-    @property
-    def top(self) -> Part:
-        """The message itself."""
-        return self.parts[0]
+    def __init__(self, data: bytes, parts: list[Part], truncated: list[str]) -> None:
+        self.data, self.parts, self.truncated = data, parts, truncated
+        self.top = parts[0]  # the message itself
+        self.returned: Headers | None = None  # of the message that it returns, once they were asked for
+
+    def own(self, *types: str) -> Iterator[Part]:
+        """The parts of these types that are the message's own, not those of a message that it returns."""
+        return (p for p in self.parts if p.type in types and not p.inside)
 
 
 def read(data: bytes) -> Message:
@@ -111,15 +119,17 @@ def read(data: bytes) -> Message:
     start = 0
     if data.startswith((b"From ", b">From ")):  # an mbox's separator came along
         start = data.find(b"\n") + 1
-    message = Message(data, [], truncated)
+    parts: list[Part] = []
     stack = [(start, len(data), 0, False)]
     while stack:
         begin, end, depth, inside = stack.pop()
-        if len(message.parts) >= MAX_PARTS:
+        if len(parts) >= MAX_PARTS:
             _once(truncated, "parts")
             break
         part = _part(data, begin, end, depth, inside, truncated)
-        message.parts.append(part)
+        parts.append(part)
+        if not part.type.startswith("m"):
+            continue
         children = _children(part)
         if children and depth >= MAX_DEPTH:
             _once(truncated, "depth")
@@ -127,7 +137,7 @@ def read(data: bytes) -> Message:
         if len(children) > MAX_PARTS:
             _once(truncated, "parts")
         stack.extend(reversed(children[:MAX_PARTS]))
-    return message
+    return Message(data, parts, truncated)
 
 
 def _part(data: bytes, begin: int, end: int, depth: int, inside: bool, truncated: list[str]) -> Part:
@@ -143,14 +153,16 @@ def _part(data: bytes, begin: int, end: int, depth: int, inside: bool, truncated
 def _children(part: Part) -> list[tuple[int, int, int, bool]]:
     kind, (start, end) = part.type, part.body
     if kind in {"message/rfc822", "message/global"}:
-        return (
-            [(start + len(part.data[start:end]) - len(part.data[start:end].lstrip(b"\n")), end, part.depth + 1, True)]
-            if start < end
-            else []
-        )
+        if start >= end:
+            return []
+        if part.data.startswith(b"\n", start):
+            start = _NEWLINES.search(part.data, start, end).end()  # type: ignore[union-attr]  # it matches anything
+        return [(start, end, part.depth + 1, True)]
     if not kind.startswith("multipart/"):
         return []
-    found = _BOUNDARY.search(part.raw("content-type"))
+    value = part.raw("content-type")
+    at = value.lower().find(b"boundary")
+    found = _BOUNDARY.match(value, at) or _BOUNDARY.search(value, at) if at >= 0 else None
     if not found:
         return []
     mark = b"--" + (found.group(1) or found.group(2)).rstrip()
@@ -168,19 +180,10 @@ def _children(part: Part) -> list[tuple[int, int, int, bool]]:
     return children
 
 
-def fields(data: bytes, start: int = 0, end: int | None = None) -> dict[str, list[bytes]]:
-    """Header fields: name in lower case -> values, unfolded, each at most MAX_VALUE bytes."""
-    found: dict[str, list[bytes]] = {}
-    for name, value in _FIELD.findall(data, start, len(data) if end is None else end):
-        value = value[:MAX_VALUE]
-        if b"\n" in value:
-            value = b" ".join(value.split())
-        found.setdefault(name.lower().decode("ascii", "replace"), []).append(value.strip())
-    return found
-
-
 def decode(raw: bytes, charset: bytes) -> str:
     """Text from bytes: by the charset named, where that is possible, else UTF-8, else Latin-1."""
+    if raw.isascii() and charset.lower() in _LIKE_ASCII and b"\x1b" not in raw:
+        return raw.decode("ascii")
     name = charset.decode("ascii", "replace").lower()
     if b"\x1b$" in raw[:20000] and name in {"", "us-ascii", "utf-8"}:
         name = "iso-2022-jp"
@@ -235,8 +238,15 @@ def plain(text: str) -> str:
 
 def date(text: str) -> datetime | None:
     """An RFC 5322 date as aware UTC; None when it cannot be read."""
+    text = text.strip()[:100]
+    usual = _DATE.match(text)
     try:
-        found = parsedate_to_datetime(text.strip()[:100])
+        if usual:
+            day, month, year, hour, minute, second, sign, hours, minutes = usual.groups()
+            east = timedelta(hours=int(hours), minutes=int(minutes))
+            local = datetime(int(year), _MONTH[month], int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+            return local - east if sign == "+" else local + east
+        found = parsedate_to_datetime(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -3,41 +3,54 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import islice
+from typing import Any
 
 from analyzer.model import Original
 from analyzer.parse import address
-from analyzer.parse.mime import Message, Part, date, decode, fields, words
+from analyzer.parse.headers import Headers
+from analyzer.parse.mime import Message, Part, date, decode, words
+from analyzer.parse.words import Words
 
 RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822"}
-_IN_TEXT = re.compile(
-    r"^[ \t>|]{0,8}(?:-{2,}.{0,80}(?:original message|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
-    r"message header follows|unsent message|メッセージ).{0,80}|(?P<field>Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900})$",
-    re.M | re.I,
+_TITLE = Words(
+    r"[ \t>|]{0,8}-{2,}.{0,80}(?:original message|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
+    r"message header follows|unsent message|メッセージ).{0,80}$"
 )
+_FIELD = re.compile(r"[ \t>|]{0,8}(?:Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900}$", re.I)
+# how such a line begins, to be found from line to line
+_BEGINS = re.compile(r"\n[ \t>|]{0,8}(?:--|received|return-path|x-mailer|message-id|from|date|mime-version)", re.I)
+_NAMES = re.compile(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", re.M)
 _OWN_FIELDS = {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}
 _TRACES = {"received", "return-path", "message-id", "mime-version", "content-type"}
+_LETTER = ("received", "from", "to", "subject", "message-id")
+NONE = Headers(b"")
+"""The headers of a message that was not returned."""
 _FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
-_OF_LISTS = frozenset({"list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name"})
+_OF_LISTS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name")
+_ID = re.compile(r"<([^<>\s]{1,990})>")
 _CAMPAIGN = ("x-mailhealth-campaign", "x-campaign", "x-campaign-id", "x-campaignid", "x-mailer-campaign")
 _TYPE = ("x-mailhealth-type", "x-mail-type")
 
 
-def returned_headers(message: Message) -> dict[str, list[bytes]]:
+def returned_headers(message: Message) -> Headers:
     """The headers of the returned message; empty when it was not returned."""
     if message.returned is None:
         message.returned = _returned(message)
     return message.returned
 
 
-def _returned(message: Message) -> dict[str, list[bytes]]:
+def _returned(message: Message) -> Headers:
     for part in message.parts[1:]:
-        if part.inside and part.headers.keys() & {"from", "to", "subject", "message-id", "received"}:
+        if part.inside and part.headers.any(_LETTER):
             return part.headers
         if part.type in RETURNED and not part.type.startswith("message/rfc822"):
-            found = fields(part.content().lstrip(b"\n"))
+            found = Headers(part.content().lstrip(b"\n"))
             if found:
                 return found
-    return {}
+    return NONE
 
 
 def split_text(text: str) -> tuple[str, str]:
@@ -45,43 +58,83 @@ def split_text(text: str) -> tuple[str, str]:
 
     A few indented lines that repeat whom the message went to and what it was called are the reporter's own.
     """
-    for match in _IN_TEXT.finditer(text):
-        rest = text[match.start() : match.start() + 20_000]
-        names = {name.lower() for name in re.findall(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", rest, re.M)[:60]}
-        repeated = match.group(0)[:1] in " \t" and not names & {"received", "return-path"}
-        if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not match.group("field")):
-            return text[: match.start()], text[match.start() :]
+    for line in _BEGINS.finditer("\n" + text):
+        start, end = line.start(), text.find("\n", line.start())
+        said = text[start : end if end >= 0 else len(text)]
+        field = _FIELD.match(said)
+        if not field and not _TITLE.match(said):
+            continue
+        rest = text[start : start + 20_000]
+        names = {name[1].lower() for name in islice(_NAMES.finditer(rest), 60)}
+        repeated = said[:1] in " \t" and not names & {"received", "return-path"}
+        if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not field):
+            return text[:start], text[start:]
     return text, ""
 
 
-def text_headers(rest: str) -> dict[str, list[bytes]]:
+def text_headers(rest: str) -> Headers:
     """The headers of a returned message that stands in a text."""
     bare = re.sub(r"^[ \t>|]{1,8}(?=[A-Z][A-Za-z-]{1,30}[ \t]*:)", "", rest[:20_000], flags=re.M)
-    return fields(bare.encode("utf-8", "replace"))
+    return Headers(bare.encode("utf-8", "replace"))
 
 
-def original(headers: dict[str, list[bytes]], envelope_id: str | None = None) -> Original:
+class _Told(Original):
+    """An Original whose fields are read from headers when they are asked for: most readers ask for two or three of them."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Headers, envelope_id: str | None) -> None:
+        object.__setattr__(self, "_headers", headers)
+        object.__setattr__(self, "envelope_id", envelope_id)
+
+    def __getattr__(self, name: str) -> Any:
+        # asked for a field that has not been read
+        if name not in _READ:
+            raise AttributeError(name)
+        value = _READ[name](self._headers)
+        object.__setattr__(self, name, value)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Original) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+    def __reduce__(self) -> tuple[type[Original], tuple[Any, ...]]:
+        return Original, _values(self)
+
+
+def _values(about: Original) -> tuple[Any, ...]:
+    return tuple(getattr(about, f.name) for f in fields(Original))
+
+
+_READ: dict[str, Callable[[Headers], Any]] = {
+    "message_id": lambda h: message_id(_text(h, "message-id")),
+    "sender": lambda h: next(iter(address.addresses(_text(h, "from"), 1)), None),
+    "recipient": lambda h: _only(recipients(h)),
+    "subject": lambda h: words(_text(h, "subject"))[:500] or None,
+    "sent_at": lambda h: date(_text(h, "date")),
+    "feedback_id": lambda h: _text(h, "feedback-id")[:255] or None,
+    "campaign": lambda h: next((v for v in (_text(h, n)[:200] for n in _CAMPAIGN) if v), None),
+    "mail_type": lambda h: next((v for v in (_text(h, n)[:200] for n in _TYPE) if v), None),
+    "sending_ip": lambda h: None,
+    "envelope_sender": lambda h: next(iter(address.addresses(_text(h, "return-path"), 1)), None),
+}
+
+
+def original(headers: Headers, envelope_id: str | None = None) -> Original:
     """What those headers tell."""
-    if not headers:
-        return Original(envelope_id=envelope_id)
-    tos = recipients(headers)
-    return Original(
-        message_id=message_id(_text(headers, "message-id")),
-        sender=next(iter(address.addresses(_text(headers, "from"), 1)), None),
-        envelope_sender=next(iter(address.addresses(_text(headers, "return-path"), 1)), None),
-        recipient=tos[0] if len(tos) == 1 else None,
-        subject=words(_text(headers, "subject"))[:500] or None,
-        sent_at=date(_text(headers, "date")),
-        envelope_id=envelope_id,
-        feedback_id=_text(headers, "feedback-id")[:255] or None,
-        campaign=next((v for v in (_text(headers, n)[:200] for n in _CAMPAIGN) if v), None),
-        mail_type=next((v for v in (_text(headers, n)[:200] for n in _TYPE) if v), None),
-    )
+    return _Told(headers, envelope_id) if headers else Original(envelope_id=envelope_id)
 
 
-def recipients(headers: dict[str, list[bytes]]) -> list[str]:
+def _only(found: list[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
+
+
+def recipients(headers: Headers) -> list[str]:
     """Whom the returned message was mailed to: the envelope's recipient where a hop noted it, else its To."""
-    hops = {m.decode("utf-8", "replace") for value in headers.get("received", [])[:30] for m in _FOR.findall(value) if b"@" in m}
+    hops = {m.decode("utf-8", "replace") for value in headers.values("received", 30) for m in _FOR.findall(value) if b"@" in m}
     noted = [a for n in ("delivered-to", "x-original-to", "x-envelope-to", "envelope-to") for a in address.addresses(_text(headers, n), 5)]
     tos = address.addresses(" ".join(_text(headers, n) for n in ("to", "cc")), 200)
     if len(hops) == 1:
@@ -89,24 +142,24 @@ def recipients(headers: dict[str, list[bytes]]) -> list[str]:
     return tos or noted[:1]
 
 
-def mailed_to(headers: dict[str, list[bytes]]) -> str | None:
+def mailed_to(headers: Headers) -> str | None:
     """The one address that the sender mailed, where the returned message tells it: an alias may have led the message elsewhere.
 
     Of a list's mail the list was mailed, and the subscriber is whom the report is about: None.
     """
-    if not headers or headers.keys() & _OF_LISTS or _text(headers, "precedence").strip().lower() == "list":
+    noted = [
+        a for n in ("delivered-to", "x-original-to") for v in headers.values(n)[-1:] for a in address.addresses(decode(v, b"utf-8"), 1)
+    ]
+    hops = [m for value in headers.values("received", 30) for m in _FOR.findall(value) if b"@" in m]
+    told = noted[0] if noted else hops[-1].decode("utf-8", "replace") if hops else None
+    if told is None or headers.any(_OF_LISTS) or headers.raw("precedence").strip().lower() == b"list":
         return None
-    noted = [decode(v, b"utf-8") for n in ("delivered-to", "x-original-to") for v in headers.get(n, [])[-1:]]
-    hops = [m.decode("utf-8", "replace") for value in headers.get("received", [])[:30] for m in _FOR.findall(value) if b"@" in m]
-    for told in ([a for v in noted for a in address.addresses(v, 1)], hops[-1:]):
-        if told:
-            return told[0]
-    return None
+    return told
 
 
 def message_id(value: str) -> str | None:
     """A Message-ID without its angle brackets."""
-    found = re.search(r"<([^<>\s]{1,990})>", value)
+    found = _ID.search(value)
     return (found.group(1) if found else value.strip()[:990]) or None
 
 
@@ -119,6 +172,5 @@ def sender_of(part: Part) -> str:
     return ""
 
 
-def _text(headers: dict[str, list[bytes]], name: str) -> str:
-    values = headers.get(name)
-    return decode(values[0], b"utf-8") if values else ""
+def _text(headers: Headers, name: str) -> str:
+    return decode(headers.raw(name), b"utf-8")

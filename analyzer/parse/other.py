@@ -32,5 +32,5 @@ def _why(message: Message) -> str:
         return "a read receipt"
     if "tls-report-domain" in message.top.headers or any(p.type in TLS for p in own):
         return "a TLS report"
-    named = any(_FILE.search(p.raw(h)) for p in own for h in ("content-type", "content-disposition"))
+    named = any(b"!" in (value := p.raw(h)) and _FILE.search(value) for p in own for h in ("content-type", "content-disposition"))
     return "a DMARC aggregate report" if named or _SUBJECT.match(message.top.header("subject")) else ""

@@ -14,119 +14,110 @@ from itertools import islice
 
 from analyzer.model import Kind, Outcome, Report, Stage
 from analyzer.parse import address, dsn, session
-from analyzer.parse.autoreply import is_challenge
+from analyzer.parse.autoreply import LISTS, is_challenge
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import mailed_to, original, returned_headers, split_text, text_headers
 from analyzer.parse.who import DAEMON, alias_of, heads, who
+from analyzer.parse.words import Words
 
 MOST_TEXT = 64 * 1024
 MAX_RECIPIENTS = 300
 
-_ROBOT = re.compile(
+_ROBOT = Words(
     r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|antivirus|notification\w*|smtp)(?:[+-]|@|$)",
-    re.I,
 )
-_NAME = re.compile(
+_NAME = Words(
     r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)",
-    re.I,
 )
-_TITLE = re.compile(
+_TITLE = Words(
     r"undeliver|returned mail|waiting mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoručen|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
-    re.I,
 )
-_SUBJECT = re.compile(
+_SUBJECT = Words(
     _TITLE.pattern
     + r"|deliver(?:y|able)? (?:status|notification|report)|message (?:delivery|status)|rejected|bounced?\b|zustellung|warning: |virus|spam|quarantin|blocked",
-    re.I,
 )
-_FAILED = re.compile(
+_FAILED = Words(
     r"undeliver|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze",
-    re.I,
 )
-_CLEAR = re.compile(
+_CLEAR = Words(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
     r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
-    re.I,
 )
-_MACHINE = re.compile(
-    r"smtp|\b[45]\d\d[ -]|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
+_MACHINE = Words(
+    r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript",
-    re.I,
 )
-_DELAYED = re.compile(
+_CODE = re.compile(r"[45](?<!\w[45])\d\d[ -]")
+_DELAYED = Words(
     r"deliver\w* attempts are still pending|not yet been\s+(?:fully |completely )?deliver|attempts to deliver [^.\n]{0,40}\bwill\s+continue|(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
     r"you do not need to resend|do not (?:need to )?re-?send|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|verzögert|retardé|retrasad",
-    re.I,
 )
-_GAVE_UP = re.compile(
+_GAVE_UP = Words(
     r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further (?:attempt|deliver|retr|tr)|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr",
-    re.I,
 )
-_ECHO = re.compile(
-    r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.I | re.M
+_ECHO = Words(
+    r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.M
 )  # of the returned message's own title
 # what mail systems say of every failure alike: no evidence of this one
-_ALWAYS = re.compile(
+_ALWAYS = Words(
     r"(?:this is|please note that this is) only a (?:temporary failure report|warning)[^.\n]{0,80}|(?:for further assistance|if you (?:need|require) (?:further|more|additional) (?:help|assistance|information))[^\n]{0,160}"
     r"|(?:please )?(?:contact|forward this (?:error|message) to|send (?:this )?(?:mail|e-?mail|message) to|report this[^\n]{0,30} to) (?:your|the|my|our) (?:local |own |mail |system |e-?mail |internet )*(?:administrator|postmaster|help ?desk|provider|support)[^\n]{0,120}"
     r"|(?:this (?:message|mail|e-?mail) (?:was|is|has been) |i am an? )(?:created |generated )?automatically?(?: generated| created)?[^.\n]{0,100}|please (?:do not|don't) (?:reply|respond)[^.\n]{0,60}|please reply to <?\S{1,200}\s+if you feel[^\n]{0,60}|include this problem report[^.]{0,120}"
     r"|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
-    re.I,
 )
-_LISTS = frozenset({"list-id", "list-unsubscribe", "list-post"})
 _FORWARDED = re.compile(
     r"^[ \t>]{0,8}(?:-{2,}|begin forwarded|anfang der weitergeleiteten|(?:from|von|de|da|van|reporting-mta|final-recipient)[ \t]*:)",
     re.I | re.M,
 )
 # what is counted: summaries of a mail system's log; what its owner is told of a mailbox (phishing says so too)
-_MAIL = re.compile(
-    r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件",
-    re.I,
+_MAIL = Words(
+    r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件"
 )
-_SUMMARY = re.compile(
-    r"log summar|summary|statisti|logwatch|\bcron\b|digest|monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for",
-    re.I,
+_SUMMARY = Words(
+    r"log summar|summary|statisti|logwatch|\bcron\b|digest|monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
 )
-_OWNER = re.compile(
+_OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
-    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending (?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so",
-    re.I,
+    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending (?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so"
 )
-_PERSONS = re.compile(
-    r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|zimbra",
-    re.I,
+_PERSONS = Words(
+    r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|zimbra"
 )
-_HEADING_ONLY = re.compile(
-    r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})", re.I
-)
-_SAID = re.compile(
+_HEADING_ONLY = Words(r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})")
+_SAID = Words(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
-    re.I,
 )
-_HOST = re.compile(
+_HOST = Words(
     r"(?:host|server|mx|connected to|talking to|by|from|with|mta)[: ]+\[?([A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}|\d{1,3}(?:\.\d{1,3}){3})\]?",
-    re.I,
 )
+
+
+_LAST_WORD, _WORD, _GAP = re.compile(r"\S*\Z"), re.compile(r"\S{0,40}"), re.compile(r"\s")
+_ANSWER = Words(r"\s*(?:re|aw|fwd?|wg|antw)\s*:")
+_WARNED = Words(r"\bwarning\b|delay|deferred|still being retried|waiting")
+_FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)
+_FIELDS = Words(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", re.M)
+_SESSION = re.compile(r"^[ \t]{0,4}(?:In|Out): {1,3}", re.M)
 
 
 def parse(message: Message) -> Report | None:
     """The report of a bounce in prose; None for other mail."""
     top = message.top
     text = _text(message)
-    failed = [a for v in top.headers.get("x-failed-recipients", [])[:100] for a in address.addresses(v.decode("utf-8", "replace"))]
+    failed = [a for v in top.headers.values("x-failed-recipients", 100) for a in address.addresses(v.decode("utf-8", "replace"))]
     own, rest = split_text(text)
     if _is_notice_of_a_session(own):
         return Report(
             Kind.OTHER_REPORT, "prose", reported_at=date(top.header("date")), why="a mail server's notice to its postmaster of a session"
         )
-    pasted = _pasted(text) if _may_quote(message, text) else ()
+    pasted = _pasted(text) if _FINAL.search(text) and _may_quote(message, text) else ()
     if not failed and not pasted and not is_bounce(message, own):
         return None
     headers = returned_headers(message) or text_headers(rest)
@@ -157,17 +148,16 @@ def is_bounce(message: Message, own: str) -> bool:
     """Whether a mail without a delivery-status part reports a failure: by who wrote it, what it is called, what it says."""
     top = message.top
     subject = top.header("subject")
-    returned = any(p.inside for p in message.parts)
-    if not returned and (_SUMMARY.search(subject) or len(set(_OWNER.findall(own[:4000]))) > 1):
+    if not any(p.inside for p in message.parts) and (
+        _SUMMARY.search(subject) or len({m.group(0) for m in _OWNER.finditer(own[:4000])}) > 1
+    ):
         return False
     if _PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}") and not is_from_a_mailer(message) and not _is_robot(message):
         return False
-    failed = bool(_FAILED.search(own)) and bool(_MACHINE.search(own))
+    failed = bool(_FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
     if is_from_a_mailer(message) or top.type == "multipart/report":
         return failed or bool(_TITLE.search(subject)) or bool(_CLEAR.search(own))
-    if re.match(r"\s*(?:re|aw|fwd?|wg|antw)\s*:", subject, re.I) or (
-        ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])
-    ):
+    if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
@@ -177,7 +167,7 @@ def is_bounce(message: Message, own: str) -> bool:
     if not failed or not _SUBJECT.search(subject):
         return False
     # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
-    return _is_robot(message) or any(p.inside for p in message.parts) or len(own) < len(_text(message)) or bool(address.REPLY.search(own))
+    return _is_robot(message) or any(p.inside for p in message.parts) or len(own) < len(_text(message)) or address.refusal(own) is not None
 
 
 def is_from_a_mailer(message: Message) -> bool:
@@ -205,33 +195,31 @@ def _text(message: Message) -> str:
 
 def _pasted(text: str) -> tuple[Outcome, ...]:
     """The outcomes of delivery-status fields that stand in the text itself: a report forwarded by hand, or one that lost its parts."""
-    if not re.search(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", text, re.I | re.M):
-        return ()
     bare = re.sub(r"^[ \t]{0,4}>[ \t>]{0,8}", "", text, flags=re.M)
-    start = re.search(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", bare, re.I | re.M)
+    start = _FIELDS.search(bare)
     outcomes, _, _ = dsn.read(bare[start.start() if start else 0 :])
     return tuple(outcomes)
 
 
 def _may_quote(message: Message, text: str) -> bool:
     """Whether delivery-status fields in a mail's text may be its own report: lists, newsletters and people who ask about one quote them too."""
-    if is_from_a_mailer(message) or message.top.type == "multipart/report" or _is_robot(message):
-        return not message.top.headers.keys() & _LISTS
-    if message.top.headers.keys() & _LISTS:
+    if message.top.headers.any(LISTS):
         return False
+    if is_from_a_mailer(message) or message.top.type == "multipart/report" or _is_robot(message):
+        return True
     begun = _FORWARDED.search(text)
     return len("".join(text[: begun.start() if begun else 400].split())) < 60
 
 
 def _is_notice_of_a_session(own: str) -> bool:
     """A mail server tells its postmaster of a session that it refused: `In:` and `Out:` lines, and nobody's mail is returned."""
-    return len(re.findall(r"^[ \t]{0,4}(?:In|Out): {1,3}", own[:8000], re.M)) >= 4
+    return own.count(": ", 0, 8000) >= 4 and len(_SESSION.findall(own[:8000])) >= 4
 
 
 def _kind(subject: str, own: str) -> Kind:
     if not _DELAYED.search(own):
         return Kind.BOUNCED
-    warned = re.search(r"\bwarning\b|delay|deferred|still being retried|waiting", subject, re.I)
+    warned = _WARNED.search(subject)
     return Kind.DELAYED if warned or not _GAVE_UP.search(own) else Kind.BOUNCED
 
 
@@ -248,20 +236,26 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     words = words or _paragraph_about(about, outcome, names)
     if not words and not alone:
         about = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
-        words = _receivers(about) if len(address.REPLY.findall(about)) == 1 else None
+        words = _receivers(about) if _says_once(about) else None
     code, status = address.reply(words or about)
     if status is None:
         status = address.reply(about)[1] if alone else None
-    prose, nearby, step_said = _gist(about)
+    step_said = None if outcome.stage or heard else stage(about)
     return replace(
         outcome,
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=outcome.diagnostic or words,
-        prose=prose,
-        remote_mta=outcome.remote_mta or host or nearby,
+        prose=_gist(about),
+        remote_mta=outcome.remote_mta or host or _host(about),
         stage=outcome.stage or (heard.stage if heard else step_said),
     )
+
+
+def _says_once(text: str) -> bool:
+    """Whether one refusal stands in a text, and no second."""
+    found = address.refusal(text)
+    return found is not None and address.refusal(text[found.end() :]) is None
 
 
 def from_alias(outcome: Outcome, about: str, alone: bool) -> Outcome:
@@ -337,20 +331,46 @@ def _paragraph_about(near: str, outcome: Outcome, names: frozenset[str] = frozen
     name = (outcome.final or outcome.recipient or "\0").lower()
     for n, paragraph in enumerate(paragraphs):
         if name in paragraph.lower():
-            for text in (re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", paragraph, flags=re.I), *paragraphs[n + 1 : n + 2]):
-                words = " ".join(_ALWAYS.sub(" ", text).split()).strip(" :;.-*<>")
+            for text in (_without(name, paragraph), *paragraphs[n + 1 : n + 2]):
+                words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
                 if len(words) > 10 and not _HEADING_ONLY.search(words) and not set(words.lower().split()) <= names:
                     return words[:2000]
             return None
     return None
 
 
+def _without(name: str, text: str) -> str:
+    """The text without the words (to 40 characters before and after) in which a name in small letters stands."""
+    if not text.isascii():
+        return re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", text, flags=re.I)
+    # a pattern would have to be compiled for each name
+    low, parts, done = text.lower(), [], 0
+    at = low.find(name)
+    while at >= 0:
+        begin = max(done, at - 40)
+        begin += _LAST_WORD.search(text[begin:at]).start()  # type: ignore[union-attr]  # it matches anything
+        if begin == at - 40 and begin > done and text[begin - 1] == "<":
+            begin -= 1
+        reach = begin + 40 + (text[begin] == "<")
+        while 0 <= (following := low.find(name, at + 1)) <= reach and not _GAP.search(text, at, following):
+            at = following
+        parts.append(text[done:begin])
+        done = _WORD.match(text, at + len(name)).end()  # type: ignore[union-attr]
+        at = low.find(name, done)
+    return "".join([*parts, text[done:]])
+
+
 @lru_cache(maxsize=4)  # a list of many names has one text
-def _gist(near: str) -> tuple[str | None, str | None, Stage | None]:
-    """The reporter's words without what it always says, the host that it names, the step that it speaks of."""
-    host = _HOST.search(near)
-    prose = " ".join(_ALWAYS.sub(" ", _ECHO.sub(" ", near)).split())[:2000]
-    return prose or None, host.group(1) if host else None, stage(near)
+def _gist(near: str) -> str | None:
+    """The reporter's words without what it always says."""
+    return " ".join(_ALWAYS.cut(_ECHO.cut(near)).split())[:2000] or None
+
+
+@lru_cache(maxsize=4)
+def _host(near: str) -> str | None:
+    """The host that the reporter names."""
+    found = _HOST.search(near)
+    return near[slice(*found.span(1))] if found else None
 
 
 def _receivers(near: str) -> str | None:
@@ -358,15 +378,15 @@ def _receivers(near: str) -> str | None:
     best: str | None = None
     for found in islice(_SAID.finditer(near), 100):
         words = _paragraph(near[found.end() : found.end() + 3000])
-        if address.REPLY.match(words):
+        if address.begins_with_code(words):
             best = words
             break
         if best is None and len(words) > 12 and not words.startswith("This report") and _FAILED.search(words):
             best = words
-    if best is None or not address.REPLY.match(best):
-        code = address.REPLY.search(near)
+    if best is None or not address.begins_with_code(best):
+        code = address.refusal(near)
         if code:
-            best = _paragraph(near[code.start(1) : code.start(1) + 3000])
+            best = _paragraph(near[code.start() : code.start() + 3000])
     return best[:2000] if best else None
 
 

@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from analyzer.model import Stage
+from analyzer.parse.words import small
 
 MOST_LINES = 5000
 _TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?"
@@ -28,6 +30,13 @@ _OWN = re.compile(
 )  # what the reporter itself found, before its verdict
 # "maildrop: maildir over quota."
 _LOCAL = re.compile(r"^[a-z][\w./-]{2,30}: [^<>@\n]{8,300}$")
+_SIGNS = ("... ", ">>>", "-->", "=>", "C:", "<<<")
+_CODE = re.compile(r"[45]\d\d")
+_MARK = re.compile(
+    # whatever one of the patterns above may match, found from line to line
+    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.)|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
+    re.I,
+)
 _STEP = {
     "HELO": Stage.EHLO, "EHLO": Stage.EHLO, "LHLO": Stage.EHLO, "AUTH": Stage.AUTH, "STAR": Stage.EHLO,
     "MAIL": Stage.MAIL, "RCPT": Stage.RCPT, "DATA": Stage.DATA, "BDAT": Stage.DATA,
@@ -46,15 +55,22 @@ class Said:
     stage: Stage | None
 
 
-@lru_cache(maxsize=4)  # asked again for each recipient of one report
 def said(text: str) -> tuple[Said, ...]:
     """What a text's transcript says, recipient by recipient, in order; a last one without a recipient for refusals that name none."""
+    # without one of these there is neither a verdict on a recipient, nor a host or a command that a refusal answers
+    if any(mark in text for mark in _SIGNS) or "talking to " in small(text):
+        return _heard(text)
+    return ()
+
+
+@lru_cache(maxsize=4)  # asked again for each recipient of one report
+def _heard(text: str) -> tuple[Said, ...]:
     found: dict[str, Said] = {}
     host: str | None = None
     stage: Stage | None = None
     heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
     within = False  # a transcript, where a line without a mark is what a local mailer said
-    for line in text.split("\n")[:MOST_LINES]:
+    for line in _lines(text):
         within = within or "ranscript of session" in line
         if match := _TALKING.match(line):
             host, stage, heard = match.group(1).rstrip("."), None, {}
@@ -62,7 +78,7 @@ def said(text: str) -> tuple[Said, ...]:
             stage = _STEP.get(match.group(1).upper(), stage)
         elif match := _REPLY.match(line):
             words = match.group(1).strip()
-            if re.match(r"[45]\d\d", words) and not _AFTERMATH.search(words):
+            if _CODE.match(words) and not _AFTERMATH.search(words):
                 heard.setdefault(words, stage)
         elif match := _VERDICT.match(line):
             found.setdefault(
@@ -75,6 +91,16 @@ def said(text: str) -> tuple[Said, ...]:
             heard.setdefault(line.strip(), None)
     rest = _said(None, {w: s for w, s in heard.items() if s or host}, host)
     return (*found.values(), *([rest] if rest else []))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines that may belong to a session, of the first MOST_LINES: few have a mark of one, and most reports have none."""
+    text = "\n" + text
+    if text.count("\n") > MOST_LINES:
+        text = "\n".join(text.split("\n", MOST_LINES + 1)[: MOST_LINES + 1])
+    for mark in _MARK.finditer(text):
+        end = text.find("\n", mark.end())
+        yield text[mark.end() : end if end >= 0 else len(text)]
 
 
 def _said(recipient: str | None, heard: dict[str, Stage | None], host: str | None) -> Said | None:

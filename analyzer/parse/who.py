@@ -7,52 +7,55 @@ Under a heading ("could not be delivered to the following recipients:"), after a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from analyzer.parse import address, session
+from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message
 from analyzer.parse.original import recipients
+from analyzer.parse.words import Words
 
-DAEMON = re.compile(
+DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
     r"ndr|smtp-?(?:gateway|daemon)|amavis\w*|microsoftexchange\w*)(?=[^a-z0-9]|$)",
-    re.I,
 )
 """The local part or name of an address that mail systems write from."""
 
-_HEADING = re.compile(
+_HEADING = Words(
     r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
     r"|(?:not|n't|unable|failed|fail\w*)\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|delivery (?:has )?failed to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
-    re.I,
 )
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
 _LISTED = re.compile(
     r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=（）：，、。「」【】]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
     re.I,
 )
+_TITLE = Words(r"[ \t>]*(?:subject|betreff|objet|asunto)\s*:")
 _BARE = re.compile(r"^[ \t]{0,16}[<\"']?([A-Za-z0-9][\w.+-]{1,63})[>\"']?(?:[ \t]*$|[ \t]{2,}|[ \t]*[\"(:])")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
     r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
+_BROKEN = re.compile(r"\n\s*[:=]")  # a label's colon on a line of its own
 _HEAD = re.compile(
     r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)",
     re.M,
 )
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
 _TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}<?([^\s<>@,]{1,64}@[\w.-]{3,255})>?[ \t]*$", re.I | re.M)
-_FROM = re.compile(
+_FROM = Words(
     r"(?:\b(?:mail|messages?|sent|e-?mail) from|^[ \t>*]{0,8}(?:from|sender|von|de)(?=:)|^[ \t]{0,4}(?:hello|hi|dear|sehr geehrte\w*|bonjour|hallo)):?[ \t]{1,12}<?([^\s<>@]{1,64}@[\w.-]{3,255})",
-    re.I | re.M,
+    re.M,
 )
 _VERP = re.compile(r"^([^\s@=]{1,120})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re.I)
 _TOKEN = re.compile(r"(?:\d+|[0-9a-f]{6,}|bounces?|return|rtn|verp|list|owner|news\w*)$", re.I)
-_ALIAS = re.compile(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?", re.I)  # fmt: skip
+_ALIAS = Words(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?")  # fmt: skip
 
 
-def who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[str]:
+def who(message: Message, own: str, headers: Headers) -> list[str]:
     """The addresses that a report in prose says failed, the strongest evidence first; empty when it does not say.
 
     `own` are the reporter's own words, `headers` those of the returned message.
@@ -70,7 +73,7 @@ def who(message: Message, own: str, headers: dict[str, list[bytes]]) -> list[str
     agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
     if agreed:
         return agreed
-    others = ours | senders | {m.group(1).lower().strip(".") for m in _FROM.finditer(own)}
+    others = ours | senders | {own[slice(*m.span(1))].lower().strip(".") for m in _FROM.finditer(own)}
     strangers = [a for a in named if a.lower() not in others and not DAEMON.match(a)]
     heads = {m.group(1).strip(".").lower() for m in _HEAD.finditer(own)} | {
         m.group(1).strip(".").lower() for m in _AFTER_COLON.finditer(own)
@@ -113,7 +116,7 @@ def _untagged(text: str) -> str:
 def alias_of(near: str) -> str | None:
     """The address that was mailed, where the words near a target say that an alias led there."""
     found = _ALIAS.search(near[:2000])
-    return found.group(1).strip(".") if found else None
+    return near[slice(*found.span(1))].strip(".") if found else None
 
 
 def heads(text: str, start: int = 0) -> list[tuple[int, str]]:
@@ -123,22 +126,37 @@ def heads(text: str, start: int = 0) -> list[tuple[int, str]]:
 
 def _listed(own: str) -> list[str]:
     """The addresses that stand under a heading about recipients, or after a label that means one."""
+    if "@" not in own:
+        return []
     found: list[str] = []
-    armed, talking = 0, False  # within the words that follow an address in its own paragraph
-    for line in own.split("\n")[:3000]:
+    armed, at = 0, 0
+    talking = False  # within the words that follow an address in its own paragraph
+    headings = _HEADING.lines(own)
+    last = max(headings, default=-1)
+    for line in own.split("\n", 3000)[:3000]:
+        if not armed and at > last:
+            break
+        begin, at = at, at + len(line) + 1
         talking = talking and line[:1] in (" ", "\t") and not line.isspace()
-        if not line.strip() or talking:
+        if (not armed and begin not in headings) or not line.strip() or talking:
             continue
-        match = _LISTED.search(line) if armed else None
+        match = _LISTED.search(line) if armed and "@" in line else None
         if match:
             found.append((match.group(1) or match.group(2)).strip(".'"))
             armed, talking = 12, line[:1] not in (" ", "\t") and len(line) > match.end() + 8
-        elif _HEADING.search(line) and not re.match(r"[ \t>]*(?:subject|betreff|objet|asunto)\s*:", line, re.I):
+        elif begin in headings and not _TITLE.match(line):
             armed = 12
         else:
             armed = 0 if _RULE_OFF.match(line) else max(0, armed - 1)
-    found += [m.group(1).strip(".>\"'") for m in _LABEL.finditer(own)]
+    found += [m.group(1).strip(".>\"'") for m in _labelled(own)]
     return _once(found)
+
+
+def _labelled(own: str) -> Iterator[re.Match[str]]:
+    if _BROKEN.search(own):
+        return _LABEL.finditer(own)
+    lines = (line for line in own.split("\n") if "@" in line and (":" in line or "=" in line))
+    return (m for m in map(_LABEL.match, lines) if m)
 
 
 def _bare(message: Message, own: str) -> list[str]:
@@ -153,11 +171,11 @@ def _bare(message: Message, own: str) -> list[str]:
     return []
 
 
-def _senders(headers: dict[str, list[bytes]]) -> set[str]:
+def _senders(headers: Headers) -> set[str]:
     return {
         a.lower()
         for n in ("from", "sender", "return-path")
-        for v in headers.get(n, [])[:1]
+        for v in headers.values(n, 1)
         for a in address.addresses(v.decode("utf-8", "replace"), 3)
     }
 

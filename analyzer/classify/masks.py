@@ -1,0 +1,32 @@
+"""Addresses, hosts and links within a reply: words that stand in them are a stranger's names, not what a server says."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_MASKED = re.compile(
+    r"https?://[^\s<>\"]{1,300}"
+    r"|<?[^\s<>@:;,\"()\[\]]{1,128}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}>?"  # addresses
+    r"|(?<![\w.-])(?:[a-z0-9_](?:[\w-]{0,62})\.){2,10}[a-z]{2,24}(?![\w-]|\.\w)"  # host names of three labels or more
+    r"|(?<![\w.-])[a-z0-9-]{1,63}\.(?:com|net|org|jp|de|fr|example|test|invalid|info|biz|edu|ru|uk|it|es|nl|pl|br|cn|io|eu|local)(?![\w-]|\.\w)",
+    re.I,
+)
+
+
+def is_clear(text: str, start: int, end: int) -> bool:
+    """Whether no character from `start` to `end` belongs to an address, a host or a link. `text` is in small letters.
+
+    None of these reaches over a space, so that the words from space to space about the place are all that need be looked at.
+    """
+    begin = text.rfind(" ", 0, start) + 1
+    stop = text.find(" ", end)
+    near = text[begin : stop if stop >= 0 else len(text)]
+    if "." not in near and "@" not in near and "://" not in near:
+        return True
+    return all(e <= start - begin or s >= end - begin for s, e in _spans(near))
+
+
+@lru_cache(maxsize=4096)
+def _spans(words: str) -> tuple[tuple[int, int], ...]:
+    return tuple(m.span() for m in _MASKED.finditer(words))
