@@ -14,7 +14,7 @@ from itertools import islice
 
 from analyzer.model import Kind, Outcome, Report, Stage
 from analyzer.parse import address, dsn, session
-from analyzer.parse.autoreply import LISTS, is_challenge
+from analyzer.parse.autoreply import LISTS, PERSONS, TRACKERS, is_challenge
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
@@ -87,9 +87,6 @@ _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
     r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending (?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so"
 )
-_PERSONS = Words(
-    r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|zimbra"
-)
 _HEADING_ONLY = Words(r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})")
 _SAID = Words(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
@@ -152,7 +149,9 @@ def is_bounce(message: Message, own: str) -> bool:
         _SUMMARY.search(subject) or len({m.group(0) for m in _OWNER.finditer(own[:4000])}) > 1
     ):
         return False
-    if _PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}") and not is_from_a_mailer(message) and not _is_robot(message):
+    if top.headers.any(TRACKERS):
+        return False
+    if PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}") and not is_from_a_mailer(message) and not _is_robot(message):
         return False
     failed = bool(_FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
     if is_from_a_mailer(message) or top.type == "multipart/report":
@@ -161,7 +160,7 @@ def is_bounce(message: Message, own: str) -> bool:
         return False
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
-        return _is_robot(message) and bool(_TITLE.search(subject))
+        return _is_robot(message) and bool(_TITLE.search(subject)) and any(p.inside for p in message.parts)
     if _is_robot(message) and _CLEAR.search(own) and any(p.inside for p in message.parts):
         return True
     if not failed or not _SUBJECT.search(subject):
