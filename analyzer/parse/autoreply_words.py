@@ -5,15 +5,15 @@ from __future__ import annotations
 from analyzer.parse.words import Words
 
 _AUTOMATIC = (  # a subject that only a machine writes
-    r"auto(?:matic|mated|matisch\w*)?[ _-]?(?:re(?:ply|sponse|spond\w*|turn reply)|antwort|answer)|auto ?: |auto-?confirmation|vacation (?:reply|notice|response|message|auto)|"
+    r"automaattinen|\(out of (?:the )?office\)|\S/\S+ (?:is out of the office|ist au(?:ß|ss)er haus|est absent|está ausente|è assente)|auto(?:matic|mated|matisch\w*)?[ _-]?(?:re(?:ply|sponse|spond\w*|turn reply)|antwort|answer)|auto ?: |auto-?confirmation|vacation (?:reply|notice|response|message|auto)|"
     r"out of (?:the )?office[ -]*(?:auto|reply|response|message|notification|notice|assistant)|"
     r"automat\w{0,8} (?:antwort|antwoord|odpowied\w*|odpov\w+|vastaus|poissaolo\w*|svar|válasz|odgovor|отговор|ответ|відповідь|atsakymas|atbilde)|(?:odpowied\w+|wiadomość) automatyczna|autoodpowied\w+|"
     r"r[eé](?:ponse|ply) (?:automatique|auto)|message d'absence|respuesta autom\w+|contestaci\w+ autom\w+|resposta autom\w+|risposta automatica|risponditore|autosvar|auto-?svar|frånvaro(?:meddelande)?|"
     r"abwesenheits\w*|răspuns automat|автоответ\w*|автовідповід\w*|otomatik (?:yanıt|cevap|ileti)|αυτ[όο]ματη απ[άα]ντηση|"
-    r"自動(?:返信|応答|送信|回答|配信)|不在通知|自动(?:回复|答复|应答)|自動(?:回覆|回復|答覆)|자동 ?(?:회신|응답|답장)|رد تلقائي|الرد (?:ال)?تلقائي|(?:תשובה|הודעה) אוטומטית|מענה אוטומטי|"
+    r"自動(?:返信|応答|回答)|不在通知|自动(?:回复|答复|应答)|自動(?:回覆|回復|答覆)|자동 ?(?:회신|응답|답장)|رد تلقائي|الرد (?:ال)?تلقائي|(?:תשובה|הודעה) אוטומטית|מענה אוטומטי|"
     r"automaatvastus|samodejni odgovor|ตอบกลับอัตโนมัติ|trả lời tự động|balasan otomatis|پاسخ خودکار"
 )
-_AWAY = (  # one that a person may write as well
+AWAY = (  # one that a person may write as well
     r"out of (?:the )?office|ooo\b|away from (?:my|the) (?:mail|e-?mail|office|desk)|(?:i am|i'm|currently|is) (?:out of|away|on (?:vacation|leave|holiday))|on (?:vacation|holiday|annual leave|parental leave|maternity leave)|"
     r"abwesen\w*|au(?:ß|ss)er haus|nicht im (?:b[üu](?:e)?ro|hause|dienst)|im urlaub|urlaub\b|absen(?:ce|t\w{0,2})\b|en congés?|fuera de (?:la )?oficina|de vacaciones|ausencia|ausente|ausência|fora do escrit[óo]rio|"
     r"fuori (?:ufficio|sede)|assen(?:za|te)|in ferie|afwezig\w*|met vakantie|fravær|ikke (?:på kontoret|til stede)|på semester|poissa(?:olo)?\b|lomalla|nieobecno\w+|urlop\b|poza biurem|"
@@ -21,7 +21,7 @@ _AWAY = (  # one that a person may write as well
     r"ofis dışında|izinde|εκτός γραφείου|σε άδεια|不在|休暇|休業|外出|休假|부재|휴가|خارج المكتب|في إجازة|מחוץ למשרד|בחופשה"
 )
 SUBJECT = Words(
-    rf"^\s*(?:(?:re|aw|sv|antw|fw)\s*:\s*)?(?:\[[^\]]{{0,60}}\]\s*)?[^\n]{{0,50}}?(?:(?P<certain>{_AUTOMATIC})|(?P<away>{_AWAY}))"
+    rf"^\s*(?:(?:re|aw|sv|antw|fw)\s*:\s*)?(?:\[[^\]]{{0,60}}\]\s*)?[^\n]{{0,50}}?(?:(?P<certain>{_AUTOMATIC})|(?P<away>{AWAY}))"
 )
 """A subject of an automatic reply; `certain` where only a machine writes so."""
 
@@ -38,7 +38,7 @@ GENERATED = Words(
 """A text that a machine wrote, of whatever kind: receipts say so too."""
 
 HELD = Words(
-    r"(?:click|confirm|visit|follow|reply|clique|cliquez|haga clic|klicken|bestätigen|clicca|klik|kliknij|нажмите|перейдите)[^.]{0,160}(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)|"
+    r"(?:click|confirm|visit|follow|reply|clique|cliquez|haga clic|klicken|bestätigen|clicca|klik|kliknij|нажмите|перейдите)[^.]{0,160}(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)\b[^.]{0,100}(?:deliver|releas|forward|reach|inbox|zugestellt|remis|entreg|consegn|доставл)|"
     r"(?:your|sua|ihre|votre|su|il tuo|la tua|uw|twoj\w|ваше?)\s+(?:message|e-?mail|mail|mensagem|nachricht|courriel|mensaje|messaggio|bericht|wiadomo\w+|письмо|сообщение)\b[^.]{0,80}"
     r"(?:(?:be|is|being) (?:held|delivered|released|forwarded)|seja (?:encaminhad|entreg)|zugestellt|remis|entregad|consegnat|afgeleverd|dostarcz|доставлен)[^.]{0,160}(?:click|confirm|clique|cliquez|haga clic|klick|bestätig|clicca|klik|нажмите)",
 )
@@ -47,7 +47,7 @@ HELD = Words(
 RECEIVED = Words(
     r"(?:we(?: have|'ve)?|has been|was|been) (?:now )?(?:success\w+ )?(?:received|got|logged|created|opened|registered) (?:your|and|as|for|with|a|the|under)\b.{0,60}\b(?:request|ticket|case|message|e-?mail|inquiry|enquiry|question|issue)|"
     r"we(?: have|'ve)? (?:got|received) your (?:request|message|e-?mail|inquiry|enquiry|mail|question|ticket)|(?:request|ticket|case|inquiry|enquiry|issue|incident)\b.{0,60}\b(?:has|have) been (?:received|logged|created|opened|assigned|registered|updated)|"
-    r"(?:ticket|case|request|incident|reference)[ -]?(?:number|id|#|no\.?)[ :#\[]|\[?ticket ?#|##- please type your reply above|reply above this line|ticket (?:id|number)|your (?:ticket|case) (?:has|is|number)|creation of a (?:trouble )?ticket|"
+    r"(?:ticket|case|incident)[ -]?(?:number|id|#|no\.?)[ :#\[]|\[?ticket ?#|##- please type your reply above|reply above this line|ticket (?:id|number)|your (?:ticket|case) (?:has|is|number)|creation of a (?:trouble )?ticket|"
     r"(?:ihre|deine) (?:anfrage|nachricht|e-?mail|mail)\b.{0,80}\b(?:erhalten|eingegangen|bearbeite\w*)|wir haben ihre|(?:ticket|vorgangs)-?(?:nummer|nr)|votre (?:demande|message|courriel|ticket)\b.{0,80}\b(?:re[çc]u\w*|enregistr\w*|prise? en compte)|"
     r"(?:su|tu) (?:solicitud|consulta|mensaje|correo|ticket)\b.{0,80}\b(?:recibid\w|registrad\w)|hemos recibido su|(?:sua|seu) (?:solicita\w+|mensagem|e-?mail|chamado)\b.{0,80}\b(?:recebid\w|registrad\w)|recebemos (?:a )?su|"
     r"(?:la )?(?:sua|vostra|tua) (?:richiesta|segnalazione|e-?mail|mail)\b.{0,80}\b(?:ricevut\w|registrat\w|presa in carico)|abbiamo ricevuto|uw (?:verzoek|vraag|bericht|e-?mail|melding)\b.{0,60}\bontvangen|"

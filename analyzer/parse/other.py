@@ -29,7 +29,9 @@ def parse(message: Message) -> Report | None:
 def _why(message: Message) -> str:
     own = [p for p in message.parts[:50] if not p.inside]
     if any(p.type in RECEIPTS for p in own):
-        return "a read receipt"
+        # a Sieve script refuses a message in the form of a receipt (RFC 5429 §2.1)
+        said = f"{message.top.header('auto-submitted')} {message.top.header('subject')}".lower()
+        return "" if "rejected" in said else "a read receipt"
     if "tls-report-domain" in message.top.headers or any(p.type in TLS for p in own):
         return "a TLS report"
     named = any(b"!" in (value := p.raw(h)) and _FILE.search(value) for p in own for h in ("content-type", "content-disposition"))

@@ -14,7 +14,7 @@ from itertools import islice
 
 from analyzer.model import Kind, Outcome, Report, Stage
 from analyzer.parse import address, dsn, session
-from analyzer.parse.autoreply import LISTS, PERSONS, TRACKERS, is_challenge
+from analyzer.parse.autoreply import CALENDAR, DESKS, LISTS, PERSONS, TRACKERS, is_challenge
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.dsn import stage
 from analyzer.parse.mime import Message, date
@@ -32,7 +32,7 @@ _NAME = Words(
     r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)",
 )
 _TITLE = Words(
-    r"undeliver|returned mail|waiting mail|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
+    r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoručen|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
@@ -85,9 +85,11 @@ _SUMMARY = Words(
 )
 _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
-    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending (?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so"
+    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending\s+(?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so"
 )
-_HEADING_ONLY = Words(r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:?$|^(?:-{2,}|={3,})")
+_HEADING_ONLY = Words(
+    r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:$|^.{0,30}(?:start of|following|these|below|attached|original message|recipients?)\b[^.]{0,40}$|^(?:-{2,}|={3,})"
+)
 _SAID = Words(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
 )
@@ -97,6 +99,7 @@ _HOST = Words(
 
 
 _LAST_WORD, _WORD, _GAP = re.compile(r"\S*\Z"), re.compile(r"\S{0,40}"), re.compile(r"\s")
+_LIST_OWNER = re.compile(r"owner-\w|\w-(?:owner|bounces|request)@", re.I)
 _ANSWER = Words(r"\s*(?:re|aw|fwd?|wg|antw)\s*:")
 _WARNED = Words(r"\bwarning\b|delay|deferred|still being retried|waiting")
 _FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)
@@ -149,12 +152,20 @@ def is_bounce(message: Message, own: str) -> bool:
         _SUMMARY.search(subject) or len({m.group(0) for m in _OWNER.finditer(own[:4000])}) > 1
     ):
         return False
-    if top.headers.any(TRACKERS):
+    if (
+        top.headers.any(TRACKERS)
+        or top.headers.any(DESKS)
+        or CALENDAR.match(subject)
+        or any(p.type == "text/calendar" for p in message.parts[:20])
+    ):
+        return False
+    mailer = is_from_a_mailer(message)
+    if not mailer and not _is_robot(message) and _LIST_OWNER.search(f"{top.header('sender')} {top.header('return-path')}"):
         return False
     if PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}") and not is_from_a_mailer(message) and not _is_robot(message):
         return False
     failed = bool(_FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
-    if is_from_a_mailer(message) or top.type == "multipart/report":
+    if mailer or top.type == "multipart/report":
         return failed or bool(_TITLE.search(subject)) or bool(_CLEAR.search(own))
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
@@ -204,7 +215,9 @@ def _may_quote(message: Message, text: str) -> bool:
     """Whether delivery-status fields in a mail's text may be its own report: lists, newsletters and people who ask about one quote them too."""
     if message.top.headers.any(LISTS):
         return False
-    if is_from_a_mailer(message) or message.top.type == "multipart/report" or _is_robot(message):
+    if message.top.type == "multipart/report":
+        return True
+    if (is_from_a_mailer(message) or _is_robot(message)) and not PERSONS.search(message.top.header("user-agent")):
         return True
     begun = _FORWARDED.search(text)
     return len("".join(text[: begun.start() if begun else 400].split())) < 60

@@ -106,7 +106,7 @@ def verp(message: Message) -> str | None:
 def _untagged(text: str) -> str:
     """The local part of a recipient without the words and numbers of the sender's own before it: "return-12-jo" gives "jo"."""
     if "+" in text:
-        return text.rpartition("+")[2]
+        return re.sub(r"^\d+-", "", text.rpartition("+")[2])
     parts = text.split("-")[1:]
     while len(parts) > 1 and _TOKEN.match(parts[0]):
         del parts[0]

@@ -9,15 +9,34 @@ import pytest
 from benchmarks.score import SHELVES, messages
 
 UNSOLVED = {
+    "mix2/dovecot-ox-01.eml": "a Sieve script's words in two languages: closed, and moved",
+    "mix2/fml-01.eml": "a list server refuses a stranger's mail in words of its own",
+    "mix2/mailman-01.eml": "a moderator's refusal",
+    "mix2/mailmarshal-01.eml": "mail from an address in brackets reads as mail from a sender",
+    "mix2/majordomo-01.eml": "a list server refuses a post in words of its own",
+    "mix2/sendgrid-json-01.eml": "a webhook's body sent on by mail",
+    "mix2/sympa-01.eml": "a list server refuses a post in words of its own",
+    "mix2/yandex-01.eml": "the message was cut off in the middle of the address",
     "mta/exchange55-01.eml": "the receiver's words are wrapped into the next line in the middle of the reply",
     "mta/hmailserver-01.eml": "Orange's code for a full mailbox beside words about an archived one",
     "mta/msmtp-01.eml": "the program's own lines follow the reply without a break",
+    "ordinary/person-14-postmaster-human-en.eml": "a postmaster writes by hand, and quotes a report",
+    "ordinary/person-38-away-from-phone-en.eml": "a person answers an automatic reply, under its subject",
+    "ordinary/sys-11-otrs-agent-de.eml": "a ticket system tells its agent of a new ticket",
+    "ordinary/trans-36-postal-trade-en.eml": "a newsletter about undelivered letters, of mailer-like name",
     "other/human-attached-dsn-01.eml": "a person attaches a bounce and asks; whose message it was cannot be seen",
     "other/mailman-held-01.eml": "a list's notice that a moderator will look: is it an answer?",
+    "other2/other-listserv-help.eml": "a list server's help",
+    "other2/outlookcom-sv.eml": "in the country, without internet: a vacation without the word",
+    "other2/plain-noheaders-th.eml": "Thai, without a mark of any kind",
+    "other2/procmail-en.eml": "not back until Monday: a vacation without the word",
+    "other2/ticket-freshdesk-sv.eml": "the words of a ticket in Swedish",
+    "other2/ticket-kayako-en.eml": "a ticket that will be answered as soon as somebody is back",
+    "other2/webde-abwesenheit-de.eml": "not at home: a vacation without the word",
     "provider/fastmail-01.eml": "Apple says policy where it means its view of the sender",
 }
 """Messages that are answered wrong, and why."""
-LEAST = {"mta": 80, "other": 110, "provider": 80}
+LEAST = {"mix2": 100, "mta": 80, "ordinary": 150, "other": 110, "other2": 150, "provider": 80}
 
 
 @pytest.mark.parametrize("shelf", sorted(p.parent.name for p in SHELVES.glob("*/labels.jsonl")))
@@ -29,5 +48,5 @@ def test_labelled_messages_are_answered_right(shelf: str) -> None:
         if not judged.right:
             wrong[judged.where].append(f"{judged.what}: expected {judged.expected}, got {judged.got} ({judged.note})")
     assert {where: said for where, said in wrong.items() if where not in UNSOLVED} == {}
-    assert sorted(set(UNSOLVED) & seen) == sorted(wrong), "solved: take it out of UNSOLVED"
+    assert sorted(set(UNSOLVED) & seen) == sorted(wrong), "some are solved: take them out of UNSOLVED"
     assert len(list((SHELVES / shelf).glob("*.eml"))) >= LEAST.get(shelf, 1)
