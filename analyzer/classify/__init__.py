@@ -74,16 +74,21 @@ def _names(text: str, name: str) -> bool:
 
 def classify_reply(reply: str, provider: str | None = None) -> Verdict:
     """The verdict on a single SMTP reply; `provider` is who gave it, in free words."""
-    text = _LABEL.sub("", reply.strip())
+    text = bare(reply)
     code, status = address.reply(text)
     return _verdict(text, "", status, code, None, provider or "", False, False)
+
+
+def bare(reply: str) -> str:
+    """A reply without the type that reports put before it ("smtp; 550 ...")."""
+    return _LABEL.sub("", reply.strip())
 
 
 @lru_cache(maxsize=50_000)
 def _verdict(
     words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
 ) -> Verdict:
-    rules = load(_extra())
+    rules = in_force()
     heard = sorted(_witnesses(rules, words, prose, status, code, stage, host.lower(), delayed, early), key=lambda w: -w.weight)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
     other = next((w for w in heard[1:] if w.reason != first.reason), None)
@@ -143,11 +148,18 @@ def _hits(rules: Rules, text: str, host: str) -> list[tuple[Hit, str]]:
     if not text:
         return []
     text = text[:MOST]
-    # one character stays one character, so that spans hold in the original
+    low, masked = heard(text)
+    return [(hit, text[hit.start : hit.end]) for hit in rules.find(low, masked, host)]
+
+
+def heard(text: str) -> tuple[str, str]:
+    """A text as rules hear it, in small letters; and that with a NUL for each character of a link, an address or a host name.
+
+    One character stays one character, so that places hold in the original.
+    """
     low = "".join(c if len(c) == 1 else "?" for c in (ch.lower() for ch in text)) if not text.isascii() else text.lower()
     low = low.translate(_SPACES)
-    masked = _MASKED.sub(lambda m: "\x00" * len(m.group(0)), low)
-    return [(hit, text[hit.start : hit.end]) for hit in rules.find(low, masked, host)]
+    return low, _MASKED.sub(lambda m: "\x00" * len(m.group(0)), low)
 
 
 _SPACES = {ord(c): " " for c in "\t\n\r\x0b\x0c\xa0"} | {ord("’"): "'", ord("‘"): "'"}
@@ -175,6 +187,11 @@ def use_rules(extra: Path | None) -> Rules:
     _extra.cache_clear()
     _verdict.cache_clear()
     return rules
+
+
+def in_force() -> Rules:
+    """The rules by which is judged now: the user's own and those that come with Mailhealth. Raises RulesError."""
+    return load(_extra())
 
 
 @lru_cache(maxsize=1)
