@@ -121,3 +121,8 @@ def _event(report: Report, o: Outcome, v: Verdict | None) -> dict[str, Any]:
         "message_id": (o.original or report.original).message_id,
         "feedback_type": o.feedback_type,
     }
+
+
+def printable(text: str) -> str:
+    """A text that can be shown: what strangers wrote may move the cursor, turn the direction of writing, or colour the terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)

@@ -15,6 +15,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analyzer.classify.masks import masked
+from analyzer.classify.phrases import flat
 from analyzer.classify.rules import Hit, Rules, load
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
@@ -111,9 +113,20 @@ def _names(text: str, name: str) -> bool:
 
 def classify_reply(reply: str, provider: str | None = None) -> Verdict:
     """The verdict on a single SMTP reply; `provider` is who gave it, in free words."""
-    text = _LABEL.sub("", reply.strip())
+    text = bare(reply)
     code, status = address.reply(text)
     return _verdict(text, "", status, code, None, provider or "", False, False)[0]
+
+
+def bare(reply: str) -> str:
+    """A reply without the type that reports put before it ("smtp; 550 ...")."""
+    return _LABEL.sub("", reply.strip())
+
+
+def heard(text: str) -> tuple[str, str]:
+    """A text as rules hear it: in small letters, one space for each run of them; and that with a NUL for each character of a name or link."""
+    low, _ = flat(_small(text))
+    return low, masked(low)
 
 
 @lru_cache(maxsize=50_000)
@@ -121,7 +134,7 @@ def _verdict(
     words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
 ) -> tuple[Verdict, bool]:
     """The verdict, and whether it is settled: the words of the reporting system could not change it, nor how sure it is."""
-    rules = load(_extra())
+    rules = in_force()
     host = host.lower()
     heard = _telling(_of_reply(rules, words, host, delayed, early))
     heard += _of_codes(rules, status, code, stage, delayed, early)
@@ -255,6 +268,11 @@ def use_rules(extra: Path | None) -> Rules:
     _extra.cache_clear()
     _verdict.cache_clear()
     return rules
+
+
+def in_force() -> Rules:
+    """The rules by which is judged now: the user's own and those that come with Mailhealth. Raises RulesError."""
+    return load(_extra())
 
 
 @lru_cache(maxsize=1)

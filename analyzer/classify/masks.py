@@ -27,6 +27,11 @@ def is_clear(text: str, start: int, end: int) -> bool:
     return all(e <= start - begin or s >= end - begin for s, e in _spans(near))
 
 
+def masked(text: str) -> str:
+    """The text with a NUL for each character of an address, a host or a link."""
+    return _MASKED.sub(lambda m: "\x00" * len(m.group(0)), text)
+
+
 @lru_cache(maxsize=4096)
 def _spans(words: str) -> tuple[tuple[int, int], ...]:
     return tuple(m.span() for m in _MASKED.finditer(words))

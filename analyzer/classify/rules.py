@@ -244,14 +244,14 @@ def check_examples(places: Sequence[Path] = ()) -> list[str]:
 
 def _check(rule: Rule) -> list[str]:
     """What the rules in force say otherwise than a rule's examples and counter-examples."""
-    from analyzer.classify import classify_reply
+    from analyzer.classify import bare, classify_reply, heard
 
     host = rule.at[0] if rule.at else ""
     alone = Rules({}, (rule,), {}, {}, _compiled([rule]), "")
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)
-        if not any(alone.find(text.lower(), host, names=True)):
+        if not any(alone.find(heard(bare(text))[0], host, names=True)):
             wrong.append(f"{rule.id}: none of its phrases stands in its example: {text[:120]!r}")
         elif verdict.reason != rule.reason:
             wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")

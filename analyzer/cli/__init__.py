@@ -30,7 +30,7 @@ COMMANDS = {
     "report": "Write the health report, or mail it",
     "test-send": "Send a test mail and see where it lands",
     "replay": "Judge all that was kept by today's rules; show what changed",
-    "rules": "Check rules of your own",
+    "rules": "Check rules of your own, or have some suggested",
     "lake": "Look after the store: compact, vacuum",
 }
 """Name -> what `mailhealth --help` says of it. The command stands in the module of that name ('-' as '_')."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -19,6 +19,7 @@ from analyzer.parallel import ordered
 CHUNK = 100  # messages handed to a process at once
 CHUNK_BYTES = 8 * 1024 * 1024
 AHEAD = 4  # chunks that wait, per process
+T = TypeVar("T")
 
 
 @click.command("classify")
@@ -49,9 +50,9 @@ def command(config: Path, paths: tuple[str, ...], form: str | None, replies: Pat
         settings(config)  # rules of the user's own
     form = form or ("table" if sys.stdout.isatty() else "jsonl")
     if replies:
-        lines: Iterator[dict[str, Any]] = _replies(replies)
+        lines: Iterator[dict[str, Any]] = (_judged(name, reply, provider) for name, reply, provider in read_replies(replies))
     elif paths:
-        lines = _messages(paths, processes or os.cpu_count() or 1)
+        lines = each(paths, _answer, processes or os.cpu_count() or 1)
     else:
         raise Fault("what shall be classified? Name files or folders, or - for standard input; or --replies FILE.")
     if form == "table":
@@ -63,8 +64,8 @@ def command(config: Path, paths: tuple[str, ...], form: str | None, replies: Pat
     out.flush()
 
 
-def _messages(paths: Iterable[str], processes: int) -> Iterator[dict[str, Any]]:
-    """The answers, in order, by several processes where there is enough to do."""
+def each(paths: Iterable[str], work: Callable[[list[tuple[str, bytes]]], list[T]], processes: int) -> Iterator[T]:
+    """What `work` makes of each message of the paths, in order, by several processes where there is enough to do."""
     from collectors.files import read_messages
 
     def said(done: int, total: int | None, note: str = "") -> None:
@@ -75,10 +76,10 @@ def _messages(paths: Iterable[str], processes: int) -> Iterator[dict[str, Any]]:
     first = list(islice(chunks, 2))
     if processes == 1 or len(first) < 2:
         for chunk in chain(first, chunks):
-            yield from _answer(chunk)
+            yield from work(chunk)
         return
     with ProcessPoolExecutor(processes) as pool:
-        for answers in ordered(pool, _answer, chain(first, chunks), processes * AHEAD):
+        for answers in ordered(pool, work, chain(first, chunks), processes * AHEAD):
             yield from answers
 
 
@@ -105,9 +106,8 @@ def _answer(chunk: list[tuple[str, bytes]]) -> list[dict[str, Any]]:
     return [answer(name, Capture(data, MESSAGE, "classify", now)) for name, data in chunk]
 
 
-def _replies(path: Path) -> Iterator[dict[str, Any]]:
-    from analyzer.classify import classify_reply
-
+def read_replies(path: Path) -> Iterator[tuple[Any, str, str | None]]:
+    """Id, reply and provider of each line of a file of replies. Raises Fault, naming the line that is none."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         for n, line in enumerate(file, 1):
             if not line.strip():
@@ -119,9 +119,15 @@ def _replies(path: Path) -> Iterator[dict[str, Any]]:
                 raise Fault(
                     f'{path}: line {n}: expected an object with "id" and "reply", found {line.strip()[:60]!r} ({type(e).__name__}).'
                 ) from None
-            v = classify_reply(reply, str(provider) if provider else None)
-            yield {"id": name, "reason": v.reason, "severity": v.severity.value, "fault": v.fault, "rule": v.rule, "confidence": v.confidence,
-                   "scope": v.scope, "retry": v.retry, "action": v.action}  # fmt: skip
+            yield name, reply, str(provider) if provider else None
+
+
+def _judged(name: Any, reply: str, provider: str | None) -> dict[str, Any]:
+    from analyzer.classify import classify_reply
+
+    v = classify_reply(reply, provider)
+    return {"id": name, "reason": v.reason, "severity": v.severity.value, "fault": v.fault, "rule": v.rule, "confidence": v.confidence,
+            "scope": v.scope, "retry": v.retry, "action": v.action}  # fmt: skip
 
 
 COLOURS = {"hard": "red", "soft": "yellow", "block": "magenta", "undetermined": "bright_black"}
@@ -131,6 +137,8 @@ def _table(lines: Iterator[dict[str, Any]], replies: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from analyzer.explain import printable
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("reply" if replies else "message", "recipient", "kind", "severity", "reason", "sure", "the receiver's words"):
@@ -144,11 +152,7 @@ def _table(lines: Iterator[dict[str, Any]], replies: bool) -> None:
             cells = [Path(str(line["id"])).name, e.get("recipient") or "", e.get("kind") or "", severity, e.get("reason") or "", sure,
                      " ".join((e.get("diagnostic") or "").split())[:200]]  # fmt: skip
             # Text, not markup: a stranger wrote these words
-            table.add_row(*(Text(_printable(c), style=COLOURS.get(severity, "") if n == 3 else "") for n, c in enumerate(cells)))
+            table.add_row(*(Text(printable(c), style=COLOURS.get(severity, "") if n == 3 else "") for n, c in enumerate(cells)))
         count += 1
     Console().print(table)
     click.echo(f"{count} {'replies' if replies else 'messages'}. `mailhealth explain FILE` shows how one was read.")
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "�" for c in text)

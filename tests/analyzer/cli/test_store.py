@@ -237,6 +237,14 @@ def test_rules_check_says_what_is_wrong_with_a_rule(cli: Cli, tmp_path: Path, te
     assert ran.code == 2 and said in ran.out
 
 
+def test_an_example_is_read_as_rules_hear_it(cli: Cli, tmp_path: Path) -> None:
+    example = "smtp; 451-4.3.2 don\u2019t\\r\\n451 4.3.2\\tcome at night"
+    (tmp_path / "ours.toml").write_text(
+        f'[a]\nreason = "greylisted"\nphrases = ["don\'t come at night"]\nexamples = ["{example}"]\n', "utf-8"
+    )
+    assert cli("rules", "check", "ours.toml").code == 0
+
+
 def test_rules_check_of_a_file_that_is_not_there(cli: Cli) -> None:
     ran = cli("rules", "check", "gone.toml")
     assert ran.code == 2 and "gone.toml: no such" in ran.out
