@@ -121,7 +121,7 @@ def _verdict(
     words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
 ) -> tuple[Verdict, bool]:
     """The verdict, and whether it is settled: the words of the reporting system could not change it, nor how sure it is."""
-    rules = load(_extra())
+    rules = in_force()
     host = host.lower()
     heard = _telling(_of_reply(rules, words, host, early))
     heard += _of_codes(rules, status, code, stage, delayed, early)
@@ -239,14 +239,22 @@ def use_rules(extra: Path | None) -> Rules:
     They hold here and in processes begun later. Raises RulesError, and then nothing has changed.
     """
     load.cache_clear()
-    rules = load(extra)
+    rules = load(extra) if extra else load()
     if extra:
         os.environ[RULES] = str(extra)
     else:
         os.environ.pop(RULES, None)
     _extra.cache_clear()
+    in_force.cache_clear()
     _verdict.cache_clear()
     return rules
+
+
+@lru_cache(maxsize=1)
+def in_force() -> Rules:
+    """The rules that hold here."""
+    extra = _extra()
+    return load(extra) if extra else load()
 
 
 @lru_cache(maxsize=1)
