@@ -172,7 +172,7 @@ class Report:
     reporting_mta: str | None = None
     reported_at: datetime | None = None  # the report's own Date, aware UTC
     why: str | None = None  # why nothing could be said, for people
-    truncated: tuple[str, ...] = ()  # the caps that cut: "parts", "headers", "recipients", ...
+    truncated: tuple[str, ...] = ()  # the caps that cut: "bytes", "parts", "depth", "headers", "values", "texts", "recipients", "rows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ def parse_message(data: bytes) -> Report:
             Kind.NOT_A_REPORT, "none", why="ordinary mail: it reports the fate of no message", reported_at=date(message.top.header("date"))
         )
     )
-    return replace(report, truncated=(*message.truncated, *report.truncated)) if message.truncated else report
+    cuts = message.cuts()
+    return replace(report, truncated=tuple(dict.fromkeys((*cuts, *report.truncated)))) if cuts else report
 
 
 def _delivery_status(message: Message) -> Report | None:
@@ -58,19 +59,21 @@ def _delivery_status(message: Message) -> Report | None:
         return None
     found: list[Outcome] = []
     reporting = envelope_id = None
-    truncated: tuple[str, ...] = ()
+    truncated: list[str] = []
     for part in parts[:20]:
-        outcomes, fields, cut = dsn.outcomes(part)
+        outcomes, fields, cuts = dsn.outcomes(part)
         found += outcomes
         reporting, envelope_id = dsn.reported(fields)
-        truncated = ("recipients",) if cut else truncated
+        truncated += cuts
     if not found:
         return None
     letter = _Letter(message)
     headers = returned_headers(message) or text_headers(letter.rest)
     about = original(headers, envelope_id)
     found = [_complete(o, letter, headers, len(found) == 1) for o in (_merged(found) if len(found) > 1 else found)]
-    return Report(found[0].kind, "dsn", tuple(found), about, reporting, date(message.top.header("date")), truncated=truncated)
+    return Report(
+        found[0].kind, "dsn", tuple(found), about, reporting, date(message.top.header("date")), truncated=tuple(dict.fromkeys(truncated))
+    )
 
 
 class _Letter:

@@ -31,7 +31,7 @@ def parse(message: Message) -> Report | None:
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
     elif headers.any(MICROSOFT):
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
-    elif headers and _complains(message):
+    elif _complains(message) and headers:
         said, kind = NONE, "abuse"
     else:
         return None
@@ -64,7 +64,7 @@ def _mistyped(message: Message) -> Part | None:
 def _complains(message: Message) -> bool:
     """Whether a provider returns a message with a sentence that somebody called it spam: a complaint without any standard's form."""
     sender = message.top.header("from")
-    if not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
+    if "@" not in sender or not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
         return False
     part = next(message.own("text/plain"), None)
     return part is not None and _SENTENCE.search(part.text()[:4000]) is not None

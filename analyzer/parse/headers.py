@@ -30,11 +30,12 @@ _KEY = _Keys()
 class Headers:
     """The fields that stand in `data` from `start` to `end`; names are asked for in lower case. Lines end with LF."""
 
-    __slots__ = ("_data", "_end", "_low", "_start")
+    __slots__ = ("_data", "_end", "_low", "_start", "cut")
 
     def __init__(self, data: bytes, start: int = 0, end: int | None = None) -> None:
         self._data, self._start, self._end = data, start, len(data) if end is None else end
         self._low: bytes | None = None
+        self.cut = False  # of a value longer than MAX_VALUE the rest was not read
 
     def __bool__(self) -> bool:
         return _FIELD.search(self._data, self._start, self._end) is not None
@@ -96,9 +97,11 @@ class Headers:
         stop = min(self._end, begin + MAX_VALUE)
         end = data.find(b"\n", begin, stop)
         if end < 0:
+            self.cut |= stop < self._end
             return data[begin:stop].strip()
         if end + 1 >= stop or data[end + 1] not in _BLANKS:
             return data[begin:end].strip()
         while end >= 0 and end + 1 < stop and data[end + 1] in _BLANKS:
             end = data.find(b"\n", end + 1, stop)
+        self.cut |= end < 0 and stop < self._end
         return b" ".join(data[begin : end if end >= 0 else stop].split())
