@@ -27,9 +27,9 @@ def parse(message: Message) -> Report | None:
     if part is not None:
         said = Headers(part.content().strip() + b"\n")
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
-    elif top.headers.any(MICROSOFT):
+    elif top.headers.begin(b"x-h") and top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
-    elif headers.any(MICROSOFT):
+    elif headers.begin(b"x-h") and headers.any(MICROSOFT):
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
     elif _complains(message) and headers:
         said, kind = NONE, "abuse"

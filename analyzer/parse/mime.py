@@ -39,26 +39,19 @@ _ALIASES = {"cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "u
 
 
 class Part:
-    """One part of a message: windows over its bytes; headers, type and text are read when they are first asked for."""
+    """One part of a message: windows over its bytes; headers and text are read when they are asked for."""
 
-    __slots__ = ("_headers", "_text", "_type", "body", "cut", "data", "depth", "head", "inside")
+    __slots__ = ("_text", "body", "cut", "data", "depth", "head", "headers", "inside", "type")
 
     def __init__(self, data: bytes, head: tuple[int, int], body: tuple[int, int], depth: int = 0, inside: bool = False) -> None:
         self.data = data  # of the whole message, lines ended by LF
         self.head, self.body = head, body
         self.depth = depth
         self.inside = inside  # within a returned or attached message
-        self._headers: Headers | None = None
-        self._type: str | None = None
+        self.headers = Headers(data, *head)
+        self.type = self.headers.media_type()  # in small letters; text/plain when there is none
         self._text: str | None = None
         self.cut = False  # of a text longer than MAX_TEXT the rest was not read
-
-    @property
-    def headers(self) -> Headers:
-        """The part's header fields."""
-        if self._headers is None:
-            self._headers = Headers(self.data, *self.head)
-        return self._headers
 
     def raw(self, name: str) -> bytes:
         """The first value of a header, unfolded; empty when there is none."""
@@ -67,13 +60,6 @@ class Part:
     def header(self, name: str) -> str:
         """The first value of a header as text, encoded words decoded."""
         return words(decode(self.headers.raw(name), b"utf-8"))
-
-    @property
-    def type(self) -> str:
-        """The media type in lower case; text/plain when there is none."""
-        if self._type is None:
-            self._type = self.headers.media_type().decode("ascii", "replace") or "text/plain"
-        return self._type
 
     def text(self) -> str:
         """The decoded text of the body, of HTML without its tags, at most MAX_TEXT bytes of it."""

@@ -25,7 +25,7 @@ _VERDICT = re.compile(r"^[ \t]{0,4}[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?
 _OWN = re.compile(
     r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+ \(e?smtp\)\.\.\.)[^<>\n]{6,500})$"
 )  # what the reporter itself found, before its verdict
-_SIGNS = (">...", ">>>", "-->", "=>", "C:")
+_SIGN = re.compile(r">\.\.\.|>>>|-->|=>|C:")
 _CODE = re.compile(r"[45]\d\d")
 _MARK = re.compile(
     # whatever one of the patterns above may match, found from line to line
@@ -53,7 +53,7 @@ class Said:
 def said(text: str) -> tuple[Said, ...]:
     """What a text's transcript says, recipient by recipient, in order; a last one without a recipient for refusals that name none."""
     # without one of these there is neither a verdict on a recipient, nor a host or a command that a refusal answers
-    if any(mark in text for mark in _SIGNS) or "talking to " in small(text):
+    if _SIGN.search(text) or "talking to " in small(text):
         return _heard(text)
     return ()
 
