@@ -17,6 +17,10 @@ class KeepFailed(Exception):
     """Nothing of the batch was kept; the source must not be acknowledged. The message is a sentence for the operator."""
 
 
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is a sentence for the operator."""
+
+
 class StoreError(Exception):
     """The store cannot be used; the message says which file, what is wrong and the next step."""
 

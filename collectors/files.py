@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import zstandard
 
-from analyzer.config import FilesSource
 from analyzer.model import MESSAGE, Capture
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+
+if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to read
+    from analyzer.config import FilesSource
 
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes, expanded
 BATCH_MESSAGES = 500

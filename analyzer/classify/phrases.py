@@ -6,9 +6,8 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import ahocorasick
 
@@ -17,14 +16,14 @@ GAPS = {"*": 60, "..": 24}
 MOST_FORMS = 2000
 """That the alternatives of one phrase may make."""
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
+_MISPLACED = re.compile(r"[{}|]|~(?!\Z)")
 _GAP = re.compile(r"(?:^| )(\*|\.\.)(?: |$)")
 _CODE = re.compile(r"(?<![\w.])([245]\d\d)[ -]|(?<![\w.])([245])\.\d{1,3}\.\d{1,3}(?![\w.])")
 _LONG_JOINT = re.compile(r" (?: |[245]\d\d[ -])")
 _JOINT = re.compile(r" +(?:([245]\d\d)[ -](?:[245]\.\d{1,3}\.\d{1,3}(?: +|$))?)? *")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """Fragments that follow each other; a fragment with a final ~ lets its word go on."""
 
     fragments: tuple[str, ...]
@@ -35,7 +34,7 @@ def read(written: str) -> list[Phrase]:
     """The phrases that a line of a rules file writes: one for each choice of its alternatives. Raises ValueError, saying what is wrong."""
     if "{" not in written:
         return [_phrase(" ".join(written.lower().split()))]
-    choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(_ALTERNATIVES.split(written.lower()))]
+    choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(_ALTERNATIVES.split(written.lower())) if part or n % 2]
     forms = [" ".join("".join(form).split()) for form in itertools.islice(itertools.product(*choices), MOST_FORMS + 1)]
     if len(forms) > MOST_FORMS:
         raise ValueError(f"its alternatives make more than {MOST_FORMS:,} forms; split it")
@@ -48,7 +47,7 @@ def _phrase(form: str) -> Phrase:
     for fragment in fragments:
         if not fragment.strip("~ ") or fragment.startswith(("* ", ".. ")):
             raise ValueError(f"found {form!r}, expected words before and after each gap")
-        if "~" in fragment[:-1] or set(fragment) & set("{}|"):
+        if _MISPLACED.search(fragment):
             raise ValueError(f"found {fragment!r}, expected ~ at its end only, and {{a|b}} not within another")
     return Phrase(fragments, tuple(GAPS[gap] for gap in parts[1::2]))
 
