@@ -14,11 +14,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from analyzer.model import ConfigError as ConfigError  # what reading it raises
+
 ROW_KINDS = Literal["sent", "delivered", "delayed", "bounced", "opened", "clicked", "unsubscribed", "complained", "converted"]
-
-
-class ConfigError(Exception):
-    """The configuration cannot be used; the message is a sentence for the operator."""
 
 
 class _Table(BaseModel):

@@ -17,6 +17,10 @@ class KeepFailed(Exception):
     """Nothing of the batch was kept; the source must not be acknowledged. The message is a sentence for the operator."""
 
 
+class ConfigError(Exception):
+    """The configuration cannot be used; the message is a sentence for the operator."""
+
+
 class StoreError(Exception):
     """The store cannot be used; the message says which file, what is wrong and the next step."""
 
@@ -172,7 +176,7 @@ class Report:
     reporting_mta: str | None = None
     reported_at: datetime | None = None  # the report's own Date, aware UTC
     why: str | None = None  # why nothing could be said, for people
-    truncated: tuple[str, ...] = ()  # the caps that cut: "parts", "headers", "recipients", ...
+    truncated: tuple[str, ...] = ()  # the caps that cut: "bytes", "parts", "depth", "headers", "values", "texts", "recipients", "rows"
 
 
 @dataclass(frozen=True, slots=True)

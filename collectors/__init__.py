@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analyzer.config import Source
 from collectors.base import Collector
+
+if TYPE_CHECKING:
+    from analyzer.config import Source
 
 COLLECTORS = {
     "files": "collectors.files:FilesCollector",

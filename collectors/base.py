@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from analyzer.config import ConfigError
-from analyzer.model import Capture
+from analyzer.model import Capture, ConfigError
 from analyzer.model import KeepFailed as KeepFailed  # what `keep` raises
 
 

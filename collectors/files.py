@@ -13,18 +13,22 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import zstandard
 
-from analyzer.config import FilesSource
 from analyzer.model import MESSAGE, Capture
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+
+if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to read
+    from analyzer.config import FilesSource
 
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes, expanded
 BATCH_MESSAGES = 500
 BATCH_BYTES = 32 * 1024 * 1024
 CHUNK = 1024 * 1024
+STDIN = Path("-")
+"""Stands for standard input."""
 # a From_ line: sender, day, month, date, time, year; a line of prose that begins with "From " is none
 _FROM = re.compile(
     rb"From (?:\S+|\"[^\"\n]{0,200}\"\S*)?\s{0,3}(?:.{0,60}?)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +(?:[A-Z][a-z]{2} +\d{1,2}|\d{1,2} +[A-Z][a-z]{2})\b.{0,60}\d{4}"
@@ -39,12 +43,17 @@ def read_messages(paths: Iterable[Path | str], said: Progress = silent) -> Itera
     The id is the path, in an mbox PATH#N with N from 1. Raises SourceFailed for a path that is not there.
     What is left out (over 64 MiB, a damaged archive) is told to `said` as a note.
     """
+    for file in each_file(paths):
+        yield from read_file(file, said)
+
+
+def each_file(paths: Iterable[Path | str]) -> Iterator[Path]:
+    """The files of all paths, in order; STDIN among them. Raises SourceFailed for a path that is not there."""
     for path in paths:
         if str(path) == "-":
-            yield from _messages("-", sys.stdin.buffer, said)
-            continue
-        for file in files(Path(path)):
-            yield from read_file(file, said)
+            yield STDIN
+        else:
+            yield from files(Path(path))
 
 
 def files(path: Path) -> Iterator[Path]:
@@ -70,7 +79,10 @@ def files(path: Path) -> Iterator[Path]:
 
 
 def read_file(file: Path, said: Progress = silent) -> Iterator[tuple[str, bytes]]:
-    """The messages of one file."""
+    """The messages of one file, or of STDIN."""
+    if file is STDIN:
+        yield from _messages("-", sys.stdin.buffer, said)
+        return
     try:
         with file.open("rb") as raw:
             yield from _messages(str(file), raw, said)
@@ -118,22 +130,23 @@ def split_mbox(head: bytes, stream: IO[bytes], name: str = "mbox", said: Progres
 
     A line "From ..." begins a message only after a blank line and with a date in it. mboxrd's '>From ' is unquoted.
     """
-    buffer, skipping, begin = head.lstrip(b"\n"), False, 0
+    buffer, skipping, start, begin = head.lstrip(b"\n"), False, 0, 0
     while True:
         at = _next_from(buffer, begin)
         if at >= 0:
             if not skipping:
-                yield _unquoted(buffer[:at])
-            buffer, skipping, begin = buffer[at:], False, 0
+                yield _unquoted(buffer[start:at])
+            skipping, start, begin = False, at, at
             continue
         chunk = stream.read(CHUNK)
         if not chunk:
-            if buffer and not skipping:
-                yield _unquoted(buffer)
+            if len(buffer) > start and not skipping:
+                yield _unquoted(buffer[start:])
             return
-        # a separator may lie across the border of two chunks
-        begin = max(0, len(buffer) - 512)
-        buffer += chunk
+        # what was yielded is cut off once a chunk, and not at each message; a separator may lie across the border of two chunks
+        begin = max(0, len(buffer) - start - 512)
+        buffer = buffer[start:] + chunk
+        start = 0
         if len(buffer) > MAX_MESSAGE:
             if not skipping:
                 said(0, None, f"{name}: a message larger than {MAX_MESSAGE >> 20} MiB was left out")
@@ -143,18 +156,16 @@ def split_mbox(head: bytes, stream: IO[bytes], name: str = "mbox", said: Progres
 def _next_from(buffer: bytes, begin: int) -> int:
     """Where the next message's From_ line begins; -1 when none does, as far as the buffer goes."""
     at = begin
-    while True:
-        blank, crlf = buffer.find(b"\n\nFrom ", at), buffer.find(b"\r\n\r\nFrom ", at)
-        found = min((x for x in (blank, crlf) if x >= 0), default=-1)
-        if found < 0:
-            return -1
-        start = found + (2 if found == blank else 4)
-        line = buffer[start : start + 400]
+    while (at := buffer.find(b"\nFrom ", at)) >= 0:
+        at += 1
+        if at - 2 < begin or not buffer.endswith((b"\n\n", b"\r\n\r\n"), begin, at):
+            continue
+        line = buffer[at : at + 400]
         if b"\n" not in line and len(line) < 400:
             return -1
         if _FROM.match(line.split(b"\n", 1)[0]):
-            return start
-        at = start
+            return at
+    return -1
 
 
 def _unquoted(message: bytes) -> bytes:

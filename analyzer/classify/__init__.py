@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields
 from functools import lru_cache
 from operator import itemgetter
@@ -40,11 +40,15 @@ class Witness(NamedTuple):
 
 def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
     """The verdict on a bounced or delayed outcome."""
-    early = outcome.stage in BEFORE_RECIPIENT or _about_sender(outcome, outcome.original or (report.original if report else None))
     words, delayed, host = outcome.diagnostic or "", outcome.kind is Kind.DELAYED, outcome.remote_mta or ""
+    early = outcome.stage in BEFORE_RECIPIENT
     if words:
-        verdict, settled = _verdict(words, "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)
-        if settled:
+        verdict, settled, hard = _verdict(words, "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)
+        # whom the words are about is asked only where a reason that condemns an address is among the evidence
+        if hard and not early and _about_sender(outcome, outcome.original or (report.original if report else None)):
+            early = True
+            verdict, settled, _ = _verdict(words, "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)
+        if settled or not outcome.prose:
             return verdict if verdict.runner_up or not outcome.prose else _Settled(verdict, outcome, host, early)
     return _verdict(words, outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)[0]
 
@@ -63,7 +67,7 @@ class _Settled(Verdict):
         if name != "runner_up":
             raise AttributeError(name)
         o, host, early = self._open
-        verdict, _ = _verdict(o.diagnostic, o.prose, o.status, o.reply_code, o.stage, host, o.kind is Kind.DELAYED, early)
+        verdict, _, _ = _verdict(o.diagnostic, o.prose, o.status, o.reply_code, o.stage, host, o.kind is Kind.DELAYED, early)
         object.__setattr__(self, name, verdict.runner_up)
         return verdict.runner_up
 
@@ -132,12 +136,13 @@ def heard(text: str) -> tuple[str, str]:
 @lru_cache(maxsize=50_000)
 def _verdict(
     words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
-) -> tuple[Verdict, bool]:
-    """The verdict, and whether it is settled: the words of the reporting system could not change it, nor how sure it is."""
+) -> tuple[Verdict, bool, bool]:
+    """The verdict; whether it is settled, so that the reporter's words could not change it, nor how sure it is; whether a hard reason was heard."""
     rules = in_force()
     host = host.lower()
-    heard = _telling(_of_reply(rules, words, host, delayed, early))
-    heard += _of_codes(rules, status, code, stage, delayed, early)
+    said = list(_of_reply(rules, words, host, delayed, early))
+    heard = [*_telling(said), *_of_codes(rules, status, code, stage, delayed, early)]
+    hard = any(rules.reasons[w.reason].severity is Severity.HARD for w in (*said, *heard))
     heard += _telling(_of_prose(rules, prose, host, delayed))
     heard.sort(key=_WEIGHT, reverse=True)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
@@ -157,13 +162,13 @@ def _verdict(
     )  # fmt: skip
     # a runner-up that prose would outweigh is none yet
     settled = bool(heard) and not ran_out and first.weight - 0.1 > PROSE and (other is None or other.weight > PROSE)
-    return verdict, settled
+    return verdict, settled, hard
 
 
 _WEIGHT = itemgetter(2)
 
 
-def _telling(witnesses: Iterator[Witness]) -> list[Witness]:
+def _telling(witnesses: Iterable[Witness]) -> list[Witness]:
     """As many of one kind as can matter, the weightiest first: up to the first that says something else than the first."""
     heard: list[Witness] = []
     for witness in witnesses:
@@ -174,13 +179,13 @@ def _telling(witnesses: Iterator[Witness]) -> list[Witness]:
     return heard
 
 
-def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool) -> Iterator[Witness]:
+def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool) -> Iterable[Witness]:
     """What the receiver's own words say, the weightiest first."""
     found = _in_time(_witnesses(rules, words, host, "diagnostic", SURE, WORDS), delayed)
     if not early:
         return found
     # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
-    return iter(sorted((_of_sender(rules, w) for w in found), key=_WEIGHT, reverse=True))
+    return sorted((_of_sender(rules, w) for w in found), key=_WEIGHT, reverse=True)
 
 
 def _of_sender(rules: Rules, witness: Witness) -> Witness:
@@ -260,19 +265,22 @@ def use_rules(extra: Path | None) -> Rules:
     They hold here and in processes begun later. Raises RulesError, and then nothing has changed.
     """
     load.cache_clear()
-    rules = load(extra)
+    rules = load(extra) if extra else load()
     if extra:
         os.environ[RULES] = str(extra)
     else:
         os.environ.pop(RULES, None)
     _extra.cache_clear()
+    in_force.cache_clear()
     _verdict.cache_clear()
     return rules
 
 
+@lru_cache(maxsize=1)
 def in_force() -> Rules:
     """The rules by which is judged now: the user's own and those that come with Mailhealth. Raises RulesError."""
-    return load(_extra())
+    extra = _extra()
+    return load(extra) if extra else load()
 
 
 @lru_cache(maxsize=1)

@@ -7,9 +7,8 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import ahocorasick
 
@@ -20,14 +19,14 @@ MOST_FORMS = 2000
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _BARE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "ß": "ss"})  # letters that do not come apart
+_MISPLACED = re.compile(r"[{}|]|~(?!\Z)")
 _GAP = re.compile(r"(?:^| )(\*|\.\.)(?: |$)")
 _CODE = re.compile(r"(?<![\w.])([245]\d\d)[ -]|(?<![\w.])([245])\.\d{1,3}\.\d{1,3}(?![\w.])")
 _LONG_JOINT = re.compile(r" (?: |[245]\d\d[ -])")
 _JOINT = re.compile(r" +(?:([245]\d\d)[ -](?:[245]\.\d{1,3}\.\d{1,3}(?: +|$))?)? *")
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(NamedTuple):
     """Fragments that follow each other; a fragment with a final ~ lets its word go on."""
 
     fragments: tuple[str, ...]
@@ -38,7 +37,7 @@ def read(written: str) -> list[Phrase]:
     """The phrases that a line of a rules file writes: one for each choice of its alternatives. Raises ValueError, saying what is wrong."""
     if "{" not in written:
         return [_phrase(form) for form in _spelled(" ".join(written.lower().split()))]
-    choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(_ALTERNATIVES.split(written.lower()))]
+    choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(_ALTERNATIVES.split(written.lower())) if part or n % 2]
     forms = [" ".join("".join(form).split()) for form in itertools.islice(itertools.product(*choices), MOST_FORMS + 1)]
     if len(forms) > MOST_FORMS:
         raise ValueError(f"its alternatives make more than {MOST_FORMS:,} forms; split it")
@@ -59,7 +58,7 @@ def _phrase(form: str) -> Phrase:
     for fragment in fragments:
         if not fragment.strip("~ ") or fragment.startswith(("* ", ".. ")):
             raise ValueError(f"found {form!r}, expected words before and after each gap")
-        if "~" in fragment[:-1] or set(fragment) & set("{}|"):
+        if _MISPLACED.search(fragment):
             raise ValueError(f"found {fragment!r}, expected ~ at its end only, and {{a|b}} not within another")
     return Phrase(fragments, tuple(GAPS[gap] for gap in parts[1::2]))
 

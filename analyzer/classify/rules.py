@@ -115,9 +115,12 @@ def _place(places: Places | None, start: int, end: int) -> tuple[int, int]:
 def _applies(rule: Rule, text: str, host: str) -> bool:
     if rule.temporary and not phrases.temporary(text):
         return False
-    if rule.at and not any(_named(name, host) or _named(name, text) for name in rule.at):
+    if rule.at and not any(_named(name, host) or _named(name, text) for name in rule.at if name in host or name in text):
         return False
-    return not rule.unless or not any(word in text for word in rule.unless)
+    for word in rule.unless:  # noqa: SIM110  # a generator would take as long as the search
+        if word in text:
+            return False
+    return True
 
 
 @lru_cache(maxsize=4096)

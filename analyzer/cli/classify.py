@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, TypeVar
 
 import click
@@ -16,8 +18,8 @@ import click
 from analyzer.cli import Fault, settings
 from analyzer.parallel import ordered
 
-CHUNK = 100  # messages handed to a process at once
-CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK = 250  # messages or files handed to a process at once
+CHUNK_BYTES = 2 * 1024 * 1024
 AHEAD = 4  # chunks that wait, per process
 T = TypeVar("T")
 
@@ -50,60 +52,114 @@ def command(config: Path, paths: tuple[str, ...], form: str | None, replies: Pat
         settings(config)  # rules of the user's own
     form = form or ("table" if sys.stdout.isatty() else "jsonl")
     if replies:
-        lines: Iterator[dict[str, Any]] = (_judged(name, reply, provider) for name, reply, provider in read_replies(replies))
+        answers: Iterator[Any] = (_judged(name, reply, provider) for name, reply, provider in read_replies(replies))
+        answers = answers if form == "table" else map(_line, answers)
     elif paths:
-        lines = each(paths, _answer, processes or os.cpu_count() or 1)
+        answers = each(paths, partial(_answer, form), processes or os.cpu_count() or 1)
     else:
         raise Fault("what shall be classified? Name files or folders, or - for standard input; or --replies FILE.")
     if form == "table":
-        _table(lines, bool(replies))
+        _table(answers, bool(replies))
         return
-    out = sys.stdout.buffer  # UTF-8 whatever the locale
-    for line in lines:
-        out.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    out = sys.stdout.buffer
+    for answer in answers:
+        out.write(answer)
     out.flush()
 
 
 def each(paths: Iterable[str], work: Callable[[list[tuple[str, bytes]]], list[T]], processes: int) -> Iterator[T]:
-    """What `work` makes of each message of the paths, in order, by several processes where there is enough to do."""
-    from collectors.files import read_messages
-
-    def said(done: int, total: int | None, note: str = "") -> None:
-        if note:
-            click.echo(note, err=True)
-
-    chunks = _chunks(read_messages(paths, said))
+    """What `work` makes of the messages of the paths, in order, by several processes where there is enough to do: they read the files themselves."""
+    chunks = _chunks(paths)
     first = list(islice(chunks, 2))
+    worked = partial(_worked, work)
     if processes == 1 or len(first) < 2:
-        for chunk in chain(first, chunks):
-            yield from work(chunk)
+        yield from _said(map(worked, chain(first, chunks)))
         return
     with ProcessPoolExecutor(processes) as pool:
-        for answers in ordered(pool, work, chain(first, chunks), processes * AHEAD):
-            yield from answers
+        yield from _said(ordered(pool, worked, chain(first, chunks), processes * AHEAD))
 
 
-def _chunks(messages: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    chunk: list[tuple[str, bytes]] = []
+def _said(found: Iterable[tuple[list[T], list[str]]]) -> Iterator[T]:
+    for items, notes in found:
+        for note in notes:
+            click.echo(note, err=True)
+        yield from items
+
+
+def _worked(work: Callable[[list[tuple[str, bytes]]], list[T]], chunk: list[Path | tuple[str, bytes] | str]) -> tuple[list[T], list[str]]:
+    """What `work` makes of a chunk's messages, and notes on what was left out."""
+    from collectors.files import read_file
+
+    notes: list[str] = []
+    messages: list[tuple[str, bytes]] = []
+    for item in chunk:
+        if isinstance(item, str):
+            notes.append(item)
+        elif isinstance(item, tuple):
+            messages.append(item)
+        else:
+            messages += read_file(item, lambda done, total, note="": notes.append(note))
+    return work(messages), [note for note in notes if note]
+
+
+def _chunks(paths: Iterable[str]) -> Iterator[list[Path | tuple[str, bytes] | str]]:
+    """What is handed to a process at once: files that it reads by itself, messages of long files, and notes (str) on what was left out."""
+    from collectors.files import each_file
+
+    chunk: list[Path | tuple[str, bytes] | str] = []
     size = 0
-    for name, data in messages:
-        chunk.append((name, data))
-        size += len(data)
-        if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
+    for file in each_file(paths):
+        weight = _weight(file)
+        for item, more in [(file, weight)] if weight <= CHUNK_BYTES else _streamed(file):
+            chunk.append(item)
+            size += more
+            if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
+                yield chunk
+                chunk, size = [], 0
     if chunk:
         yield chunk
 
 
-def _answer(chunk: list[tuple[str, bytes]]) -> list[dict[str, Any]]:
+def _weight(file: Path) -> int:
+    """Bytes that a file has to be read as, expanded, as far as its name and size tell; a pipe may have any number."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return 0 if str(file) != "-" else CHUNK_BYTES + 1  # whoever reads it says what is wrong
+    if not S_ISREG(stat.st_mode):
+        return CHUNK_BYTES + 1
+    return stat.st_size * (30 if file.suffix in {".gz", ".zst"} else 1)
+
+
+def _streamed(file: Path) -> Iterator[tuple[tuple[str, bytes] | str, int]]:
+    """The messages of a long file or a pipe, one after the other, with their sizes; and what was left out of it."""
+    from collectors.files import read_file
+
+    notes: list[str] = []
+    for name, data in read_file(file, lambda done, total, note="": notes.append(note)):
+        yield (name, data), len(data)
+    for note in notes:
+        yield note, 0
+
+
+def _answer(form: str, messages: list[tuple[str, bytes]]) -> list[Any]:
+    """The answers to messages: objects, or all of them as one piece of JSON Lines."""
     from datetime import UTC, datetime
 
     from analyzer.explain import answer
     from analyzer.model import MESSAGE, Capture
 
     now = datetime.now(UTC)
-    return [answer(name, Capture(data, MESSAGE, "classify", now)) for name, data in chunk]
+    lines = [answer(name, Capture(data, MESSAGE, "classify", now)) for name, data in messages]
+    # UTF-8 whatever the locale
+    return [b"".join(map(_line, lines))] if form == "jsonl" else lines
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False)
+
+
+def _line(answer: dict[str, Any]) -> bytes:
+    return _encoder.encode(answer).encode("utf-8", "replace") + b"\n"
 
 
 def read_replies(path: Path) -> Iterator[tuple[Any, str, str | None]]:

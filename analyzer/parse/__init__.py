@@ -48,7 +48,8 @@ def parse_message(data: bytes) -> Report:
             Kind.NOT_A_REPORT, "none", why="ordinary mail: it reports the fate of no message", reported_at=date(message.top.header("date"))
         )
     )
-    return replace(report, truncated=(*message.truncated, *report.truncated)) if message.truncated else report
+    cuts = message.cuts()
+    return replace(report, truncated=tuple(dict.fromkeys((*cuts, *report.truncated)))) if cuts else report
 
 
 def _delivery_status(message: Message) -> Report | None:
@@ -58,12 +59,12 @@ def _delivery_status(message: Message) -> Report | None:
         return None
     found: list[Outcome] = []
     reporting = envelope_id = None
-    truncated: tuple[str, ...] = ()
+    truncated: list[str] = []
     for part in parts[:20]:
-        outcomes, fields, cut = dsn.outcomes(part)
+        outcomes, fields, cuts = dsn.outcomes(part)
         found += outcomes
         reporting, envelope_id = dsn.reported(fields)
-        truncated = ("recipients",) if cut else truncated
+        truncated += cuts
     if not found:
         return None
     letter = _Letter(message)
@@ -77,7 +78,7 @@ def _delivery_status(message: Message) -> Report | None:
         about,
         reporting,
         date(message.top.header("date")),
-        truncated=truncated,
+        truncated=tuple(dict.fromkeys(truncated)),
     )
 
 

@@ -41,21 +41,23 @@ _STAGES = (
 )  # fmt: skip
 
 
-def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The per-message fields, and the fields of each recipient.
+def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]], bool]:
+    """The per-message fields, the fields of each recipient, and whether a value was longer than what is read of it.
 
     A blank line ends a recipient (RFC 3464 §2.1); where it is missing, the next Final-Recipient does.
     """
     message: dict[str, str] = {}
     found: list[dict[str, str]] = []
     current: dict[str, str] | None = None
+    cut = False
     for name, value in _fields(text):
         name = name.lower()
         if not name:
             if current and (_STARTS & current.keys() or "diagnostic-code" in current):
                 current = None
             continue
-        value = value[:MAX_VALUE]
+        if len(value) > MAX_VALUE:
+            value, cut = value[:MAX_VALUE], True
         if "\n" in value:
             value = " ".join(value.split())
         begins = name in _STARTS and (current is None or name in current)
@@ -67,7 +69,11 @@ def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
             if len(found) > MAX_RECIPIENTS:
                 break
         (message if current is None else current).setdefault(name, value.strip())
-    return message, [g for g in found if g.keys() & {"final-recipient", "original-recipient", "action", "status", "x-actual-recipient"}]
+    return (
+        message,
+        [g for g in found if g.keys() & {"final-recipient", "original-recipient", "action", "status", "x-actual-recipient"}],
+        cut,
+    )
 
 
 def _fields(text: str) -> Iterable[tuple[str, str]]:
@@ -99,16 +105,17 @@ def _mistyped(message: Message) -> list[Part]:
     return [p for p in texts if _LIKE_STATUS.match(p.content(2000))]
 
 
-def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], bool]:
-    """What one delivery-status part says, recipient by recipient; its per-message fields; whether a cap cut."""
+def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], list[str]]:
+    """What one delivery-status part says, recipient by recipient; its per-message fields; the caps that cut."""
     raw = part.content(MAX_STATUS_BYTES)
     return read(decode(raw, b"utf-8" if part.type.startswith("message/global") else b""))
 
 
-def read(text: str) -> tuple[list[Outcome], dict[str, str], bool]:
+def read(text: str) -> tuple[list[Outcome], dict[str, str], list[str]]:
     """The same of fields as text."""
-    message, recipients = groups(text)
-    return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, len(recipients) >= MAX_RECIPIENTS
+    message, recipients, cut = groups(text)
+    cuts = ["recipients"] * (len(recipients) >= MAX_RECIPIENTS) + ["values"] * cut
+    return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, cuts
 
 
 def _outcome(group: dict[str, str]) -> Outcome:

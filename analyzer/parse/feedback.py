@@ -29,11 +29,11 @@ def parse(message: Message) -> Report | None:
     if part is not None:
         said = Headers(part.content().strip() + b"\n")
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
-    elif top.headers.any(MICROSOFT):
+    elif top.headers.begin(b"x-h") and top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
-    elif headers.any(MICROSOFT):
+    elif headers.begin(b"x-h") and headers.any(MICROSOFT):
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
-    elif headers and _complains(message):
+    elif _complains(message) and headers:
         said, kind = NONE, "abuse"
     else:
         return None
@@ -66,7 +66,7 @@ def _mistyped(message: Message) -> Part | None:
 def _complains(message: Message) -> bool:
     """Whether a provider returns a message with a sentence that somebody called it spam: a complaint without any standard's form."""
     sender = message.top.header("from")
-    if not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
+    if "@" not in sender or not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
         return False
     part = next(message.own("text/plain"), None)
     return part is not None and _SENTENCE.search(part.text()[:4000]) is not None

@@ -39,25 +39,19 @@ _ALIASES = {"cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "u
 
 
 class Part:
-    """One part of a message: windows over its bytes; headers, type and text are read when they are first asked for."""
+    """One part of a message: windows over its bytes; headers and text are read when they are asked for."""
 
-    __slots__ = ("_headers", "_text", "_type", "body", "data", "depth", "head", "inside")
+    __slots__ = ("_text", "body", "cut", "data", "depth", "head", "headers", "inside", "type")
 
     def __init__(self, data: bytes, head: tuple[int, int], body: tuple[int, int], depth: int = 0, inside: bool = False) -> None:
         self.data = data  # of the whole message, lines ended by LF
         self.head, self.body = head, body
         self.depth = depth
         self.inside = inside  # within a returned or attached message
-        self._headers: Headers | None = None
-        self._type: str | None = None
+        self.headers = Headers(data, *head)
+        self.type = self.headers.media_type()  # in small letters; text/plain when there is none
         self._text: str | None = None
-
-    @property
-    def headers(self) -> Headers:
-        """The part's header fields."""
-        if self._headers is None:
-            self._headers = Headers(self.data, *self.head)
-        return self._headers
+        self.cut = False  # of a text longer than MAX_TEXT the rest was not read
 
     def raw(self, name: str) -> bytes:
         """The first value of a header, unfolded; empty when there is none."""
@@ -67,18 +61,13 @@ class Part:
         """The first value of a header as text, encoded words decoded."""
         return words(decode(self.headers.raw(name), b"utf-8"))
 
-    @property
-    def type(self) -> str:
-        """The media type in lower case; text/plain when there is none."""
-        if self._type is None:
-            self._type = self.headers.media_type().decode("ascii", "replace") or "text/plain"
-        return self._type
-
     def text(self) -> str:
         """The decoded text of the body, of HTML without its tags, at most MAX_TEXT bytes of it."""
         if self._text is None:
             found = _CHARSET.search(self.raw("content-type"))
-            text = decode(self.content(MAX_TEXT), found.group(1) if found else b"")
+            content, size = self.content(MAX_TEXT), self.body[1] - self.body[0]
+            self.cut = size > 2 * MAX_TEXT or size > MAX_TEXT == len(content)
+            text = decode(content, found.group(1) if found else b"")
             self._text = plain(text) if self.type == "text/html" else text
         return self._text
 
@@ -104,6 +93,15 @@ class Message:
         self.top = parts[0]  # the message itself
         self.returned: Headers | None = None  # of the message that it returns, once they were asked for
 
+    def cuts(self) -> list[str]:
+        """The caps that cut something that was asked for: its names of parts, values, texts."""
+        found = list(self.truncated)
+        if any(part.cut for part in self.parts):
+            found.append("texts")
+        if self.top.headers.cut or (self.returned is not None and self.returned.cut):
+            found.append("values")
+        return found
+
     def own(self, *types: str) -> Iterator[Part]:
         """The parts of these types that are the message's own, not those of a message that it returns."""
         return (p for p in self.parts if p.type in types and not p.inside)
@@ -128,8 +126,8 @@ def read(data: bytes) -> Message:
             break
         part = _part(data, begin, end, depth, inside, truncated)
         parts.append(part)
-        if not part.type.startswith("m"):
-            continue
+        if part.type[0] != "m":
+            continue  # neither multipart/ nor message/
         children = _children(part)
         if children and depth >= MAX_DEPTH:
             _once(truncated, "depth")
@@ -146,8 +144,9 @@ def _part(data: bytes, begin: int, end: int, depth: int, inside: bool, truncated
     gap = data.find(b"\n\n", begin, end)
     head_end, body = (gap + 1, gap + 2) if gap >= 0 else (end, end)
     if head_end - begin > MAX_HEADER_BYTES:
+        head_end = begin + MAX_HEADER_BYTES
         _once(truncated, "headers")
-    return Part(data, (begin, min(head_end, begin + MAX_HEADER_BYTES)), (body, end), depth, inside)
+    return Part(data, (begin, head_end), (body, end), depth, inside)
 
 
 def _children(part: Part) -> list[tuple[int, int, int, bool]]:

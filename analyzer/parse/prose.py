@@ -134,7 +134,7 @@ def parse(message: Message) -> Report | None:
     if not any(o.reply_code or o.status for o in outcomes) and is_challenge(own):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
-                  truncated=("recipients",) if len(outcomes) >= MAX_RECIPIENTS else ())  # fmt: skip
+                  truncated=(*["recipients"] * (len(outcomes) >= MAX_RECIPIENTS), *["texts"] * (len(text) >= MOST_TEXT)))  # fmt: skip
 
 
 def through_alias(outcomes: tuple[Outcome, ...], mailed: str | None) -> tuple[Outcome, ...]:

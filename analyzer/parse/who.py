@@ -23,7 +23,7 @@ DAEMON = Words(
 
 _HEADING = Words(
     r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
-    r"|(?:not|n't|unable|failed|fail\w*)\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|delivery (?:has )?failed to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
+    r"|(?:not|n't|unable|failed|fail\w{0,12})\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|delivery (?:has )?failed to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
 )

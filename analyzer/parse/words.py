@@ -53,9 +53,10 @@ class Words:
             low = small(text)
             return self._regex.search(low) if self._may(low) else None
         low, places = _heard(text)
-        for place in sorted(places.get(self, ())):
-            if match := self._regex.match(low, place):
-                return match
+        if self in places:
+            for place in sorted(places[self]):
+                if match := self._regex.match(low, place):
+                    return match
         return None
 
     def match(self, text: str) -> re.Match[str] | None:
@@ -78,7 +79,10 @@ class Words:
                 done = match.end()
 
     def _may(self, low: str) -> bool:
-        return not self.needs or any(word in low for word in self.needs)
+        for word in self.needs:
+            if word in low:
+                return True
+        return not self.needs
 
     def lines(self, text: str) -> set[int]:
         """Where the lines begin in which there is a match, each line taken by itself."""
@@ -114,7 +118,10 @@ def _heard(text: str) -> tuple[str, dict[Words, list[int]]]:
     places: dict[Words, list[int]] = {}
     for last, (length, patterns) in _automaton().iter(low):
         for pattern in patterns:
-            places.setdefault(pattern, []).append(last - length + 1)
+            if pattern in places:
+                places[pattern].append(last - length + 1)
+            else:
+                places[pattern] = [last - length + 1]
     return low, places
 
 
