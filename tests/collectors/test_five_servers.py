@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import smtplib
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from random import randint
@@ -162,13 +163,12 @@ def complete(run: Run) -> bool:
     )
 
 
-def campaign(server: str, dns: str, run: Run) -> Run:
+def campaign(server: str, dns: str, run: Run, stop: threading.Event) -> Run:
     """Runs a server until it told of every message, or for as long as we have patience."""
     with running(server, dns) as (cage, port):
         submit_all(server, port)
         end = time.monotonic() + PATIENCE
-        while not complete(run) and time.monotonic() < end:
-            time.sleep(1)
+        while not complete(run) and time.monotonic() < end and not stop.wait(1):
             if MTAS[server].again:
                 cage.run(*MTAS[server].again)
         run.said = cage.said()
@@ -202,7 +202,7 @@ def receivers(hosts: Mapping[str, str]) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def runs() -> Mapping[str, Future[Run]]:
     """Server -> what became of its messages."""
-    runs = {server: Run() for server in MTAS}
+    runs, stop = {server: Run() for server in MTAS}, threading.Event()
 
     def keep(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
         for capture in captures:
@@ -220,7 +220,12 @@ def runs() -> Mapping[str, Future[Run]]:
         receivers(to),
         ThreadPoolExecutor(len(MTAS)) as pool,
     ):
-        return {server: pool.submit(campaign, server, dns, run) for server, run in runs.items()}
+        campaigns = {server: pool.submit(campaign, server, dns, run, stop) for server, run in runs.items()}
+        try:
+            wait(campaigns.values())
+        finally:
+            stop.set()
+        return campaigns
 
 
 def read(runs: Mapping[str, Future[Run]], server: str, name: str) -> list[Report]:

@@ -159,6 +159,7 @@ def need_network(network: str) -> None:
         lacking("mail servers can be started in roots of their own by the superuser alone")
     for kind, port in ((socket.SOCK_DGRAM, 53), (socket.SOCK_STREAM, 25)):
         with socket.socket(socket.AF_INET, kind) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, kind == socket.SOCK_STREAM)  # connections that ended do not matter
             try:
                 s.bind((f"{network}.1", port))
             except OSError as e:
