@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
 pytest_plugins = ["tests.month", "tests.servers.dovecot", "tests.servers.postfix"]
 
 
-def need(program: str, package: str) -> str:
-    """The path of a program that a test talks to. Missing, it fails the test in CI and skips it elsewhere, naming the Debian package."""
-    found = shutil.which(program, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/sbin")
-    if found:
-        return found
-    sentence = f"needs {program}: apt-get install {package}"
+def lacking(sentence: str) -> NoReturn:
+    """Fails the test in CI and skips it elsewhere, with a sentence that says what it lacks and how to get it."""
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+def need(program: str, package: str) -> str:
+    """The path of a program that a test talks to. Missing, it fails the test in CI and skips it elsewhere, naming the Debian package."""
+    found = shutil.which(program, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/sbin")
+    return found or lacking(f"needs {program}: apt-get install {package}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, fields
+from dataclasses import astuple, fields, replace
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -40,6 +40,14 @@ class Witness(NamedTuple):
 
 def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
     """The verdict on a bounced or delayed outcome."""
+    verdict = _judged(outcome, report)
+    if verdict.reason == "user-unknown" and _is_foreign(outcome, report):
+        other = in_force().reasons["domain-unknown"]
+        return replace(verdict, reason=other.name, scope=other.scope, retry=other.retry, action=other.action)
+    return verdict
+
+
+def _judged(outcome: Outcome, report: Report | None) -> Verdict:
     words, delayed, host = outcome.diagnostic or "", outcome.kind is Kind.DELAYED, outcome.remote_mta or ""
     early = outcome.stage in BEFORE_RECIPIENT
     if words:
@@ -51,6 +59,15 @@ def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
         if settled or not outcome.prose:
             return verdict if verdict.runner_up or not outcome.prose else _Settled(verdict, outcome, host, early)
     return _verdict(words, outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)[0]
+
+
+def _is_foreign(outcome: Outcome, report: Report | None) -> bool:
+    """Whether Exim found no way to a domain: it says so of a user, whose host was not asked, and of whose domain it is not."""
+    if outcome.remote_mta or not (outcome.diagnostic or "").lower().startswith("unrouteable address"):
+        return False
+    domain = (outcome.final or outcome.recipient or "").rpartition("@")[2].lower()
+    reporter = (report.reporting_mta or "").lower() if report else ""
+    return bool(domain and reporter) and not f".{reporter}".endswith(f".{domain}")
 
 
 class _Settled(Verdict):

@@ -85,7 +85,8 @@ def _heard(text: str) -> tuple[Said, ...]:
                 match.group(1).lower(), _said(match.group(1), heard, host) or Said(match.group(1), line.strip()[:2000], None, None)
             )
             heard = {}
-        elif match := _OWN.match(line):
+        elif (match := _OWN.match(line)) and not any(heard.values()):
+            # after the receiver's words, what the reporter makes of them adds nothing ("554 5.0.0 Service unavailable")
             heard.setdefault(match.group(1).strip(), stage)
         elif within and _LOCAL.match(line):
             heard.setdefault(line.strip(), None)

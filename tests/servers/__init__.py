@@ -1,6 +1,7 @@
 """Real servers for the tests: private, on loopback, gone when the session ends.
 
 Their fixtures come to every test through `pytest_plugins` in tests/conftest.py: `dovecot`, `mailbox`, `postfix`.
+`mtas` has five servers that report what they could not deliver, `cage` the roots they run in, `smtp` and `dns` what their mail meets.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def until(true: Callable[[], object], seconds: float = 10.0, what: str | Callabl
         time.sleep(0.02)
 
 
-def answers(port: int) -> bool:
+def answers(port: int, host: str = "127.0.0.1") -> bool:
     """Does a server greet on this port?"""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as s:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1) as s:
         return bool(s.recv(1))
     return False
 
