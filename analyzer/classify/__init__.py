@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, fields, replace
+from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from analyzer.classify.masks import masked
 from analyzer.classify.phrases import flat
@@ -57,7 +57,7 @@ def _judged(outcome: Outcome, report: Report | None) -> Verdict:
             early = True
             verdict, settled, _ = _verdict(words, "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)
         if settled or not outcome.prose:
-            return verdict if verdict.runner_up or not outcome.prose else _Settled(verdict, outcome, host, early)
+            return verdict
     return _verdict(words, outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)[0]
 
 
@@ -68,37 +68,6 @@ def _is_foreign(outcome: Outcome, report: Report | None) -> bool:
     domain = (outcome.final or outcome.recipient or "").rpartition("@")[2].lower()
     reporter = (report.reporting_mta or "").lower() if report else ""
     return bool(domain and reporter) and not f".{reporter}".endswith(f".{domain}")
-
-
-class _Settled(Verdict):
-    """A verdict that the reporter's words cannot change. At most they give a runner-up: it is sought when it is asked for."""
-
-    __slots__ = ("_open",)
-
-    def __init__(self, verdict: Verdict, outcome: Outcome, host: str, early: bool) -> None:
-        for name in _BUT_RUNNER_UP:
-            object.__setattr__(self, name, getattr(verdict, name))
-        object.__setattr__(self, "_open", (outcome, host, early))
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "runner_up":
-            raise AttributeError(name)
-        o, host, early = self._open
-        verdict, _, _ = _verdict(o.diagnostic, o.prose, o.status, o.reply_code, o.stage, host, o.kind is Kind.DELAYED, early)
-        object.__setattr__(self, name, verdict.runner_up)
-        return verdict.runner_up
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Verdict) and astuple(self) == astuple(other)
-
-    def __hash__(self) -> int:
-        return hash(astuple(self))
-
-    def __reduce__(self) -> tuple[type[Verdict], tuple[Any, ...]]:
-        return Verdict, tuple(getattr(self, f.name) for f in fields(Verdict))
-
-
-_BUT_RUNNER_UP = [f.name for f in fields(Verdict) if f.name != "runner_up"]
 
 
 def _about_sender(outcome: Outcome, about: Original | None) -> bool:

@@ -76,7 +76,7 @@ def test_every_reason_has_a_severity_a_fault_and_something_to_do() -> None:
         ("4.4.7 retry time exceeded; last error: mailbox is full", None, "mailbox-full"),
         ("550 Empfänger unbekannt", None, "user-unknown"),
         ("552 message size exceeds the limit of this server", None, "message-too-big"),
-        ("554 Message not allowed", None, "policy"),
+        ("554 Message not allowed", None, "undetermined"),
         ("550 relay access denied", None, "relay-denied"),
     ],
 )
