@@ -187,9 +187,12 @@ def describe(outcome: Outcome, text: str, alone: bool) -> Outcome:
     if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
         outcome = replace(outcome, recipient=alias, final=outcome.recipient)
     heard = _heard(text, outcome, alone)
-    words, host = (heard.words, heard.host) if heard else (_receivers(near), None)
+    words, host = (heard.words, heard.host) if heard else (None, None)
+    if heard is None and not (alone and outcome.diagnostic and outcome.reply_code and outcome.status):
+        words = _receivers(near)
     near = heard.words if heard and heard.recipient else near
-    words = words or _paragraph_about(near, outcome)
+    if words is None and not (alone and outcome.diagnostic and outcome.reply_code and outcome.status):
+        words = _paragraph_about(near, outcome)
     if not words and not alone:
         near = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
     code, status = address.reply(words or near)
