@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from analyzer.classify.rules import Hit, Rules, load
+from analyzer.later import Later
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
@@ -47,36 +48,25 @@ def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
             early = True
             verdict, settled, _ = _verdict(words, "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)
         if settled or not outcome.prose:
-            return verdict if verdict.runner_up or not outcome.prose else _Settled(verdict, outcome, host, early)
+            return (
+                verdict
+                if verdict.runner_up or not outcome.prose
+                else _Settled.of(_open=(outcome, host, early), **{name: getattr(verdict, name) for name in _BUT_RUNNER_UP})
+            )
     return _verdict(words, outcome.prose or "", outcome.status, outcome.reply_code, outcome.stage, host, delayed, early)[0]
 
 
-class _Settled(Verdict):
+class _Settled(Later, Verdict):
     """A verdict that the reporter's words cannot change. At most they give a runner-up: it is sought when it is asked for."""
 
     __slots__ = ("_open",)
 
-    def __init__(self, verdict: Verdict, outcome: Outcome, host: str, early: bool) -> None:
-        for name in _BUT_RUNNER_UP:
-            object.__setattr__(self, name, getattr(verdict, name))
-        object.__setattr__(self, "_open", (outcome, host, early))
-
-    def __getattr__(self, name: str) -> Any:
+    def read(self, name: str) -> Any:
+        """The runner-up."""
         if name != "runner_up":
             raise AttributeError(name)
         o, host, early = self._open
-        verdict, _, _ = _verdict(o.diagnostic, o.prose, o.status, o.reply_code, o.stage, host, o.kind is Kind.DELAYED, early)
-        object.__setattr__(self, name, verdict.runner_up)
-        return verdict.runner_up
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Verdict) and astuple(self) == astuple(other)
-
-    def __hash__(self) -> int:
-        return hash(astuple(self))
-
-    def __reduce__(self) -> tuple[type[Verdict], tuple[Any, ...]]:
-        return Verdict, tuple(getattr(self, f.name) for f in fields(Verdict))
+        return _verdict(o.diagnostic, o.prose, o.status, o.reply_code, o.stage, host, o.kind is Kind.DELAYED, early)[0].runner_up
 
 
 _BUT_RUNNER_UP = [f.name for f in fields(Verdict) if f.name != "runner_up"]
