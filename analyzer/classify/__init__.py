@@ -75,15 +75,15 @@ def _about_sender(outcome: Outcome, about: Original | None) -> bool:
     said = (outcome.diagnostic or "").lower()
     if not said or about is None:
         return False
-    theirs = _with_domains(outcome.recipient, outcome.final)
     # most replies name the recipient or nobody: the returned message is asked for the sender only where that is not so
-    if any(_names(said, a) for a in theirs):
-        return False
-    mine = _with_domains(about.sender, about.envelope_sender) - theirs
+    for theirs in (outcome.recipient, outcome.final):
+        if theirs and (_names(said, low := theirs.lower()) or _names(said, low.partition("@")[2])):
+            return False
+    mine = _with_domains(about.sender, about.envelope_sender) - _with_domains(outcome.recipient, outcome.final)
     if not any(_names(said, a) for a in mine):
         return False
-    theirs = _with_domains(about.recipient)
-    return any(_names(said, a) for a in mine - theirs) and not any(_names(said, a) for a in theirs)
+    others = _with_domains(about.recipient)
+    return any(_names(said, a) for a in mine - others) and not any(_names(said, a) for a in others)
 
 
 def _with_domains(*addresses: str | None) -> set[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import fields
 from itertools import islice
 from typing import Any
 
+from analyzer.later import Later
 from analyzer.model import Original
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
@@ -78,35 +78,16 @@ def text_headers(rest: str) -> Headers:
     return Headers(bare.encode("utf-8", "replace"))
 
 
-class _Told(Original):
-    """An Original whose fields are read from headers when they are asked for: most readers ask for two or three of them."""
+class _Told(Later, Original):
+    """What headers tell, read from them field by field."""
 
     __slots__ = ("_headers",)
 
-    def __init__(self, headers: Headers, envelope_id: str | None) -> None:
-        object.__setattr__(self, "_headers", headers)
-        object.__setattr__(self, "envelope_id", envelope_id)
-
-    def __getattr__(self, name: str) -> Any:
-        # asked for a field that has not been read
+    def read(self, name: str) -> Any:
+        """A field's value."""
         if name not in _READ:
             raise AttributeError(name)
-        value = _READ[name](self._headers)
-        object.__setattr__(self, name, value)
-        return value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Original) and _values(self) == _values(other)
-
-    def __hash__(self) -> int:
-        return hash(_values(self))
-
-    def __reduce__(self) -> tuple[type[Original], tuple[Any, ...]]:
-        return Original, _values(self)
-
-
-def _values(about: Original) -> tuple[Any, ...]:
-    return tuple(getattr(about, f.name) for f in fields(Original))
+        return _READ[name](self._headers)
 
 
 _READ: dict[str, Callable[[Headers], Any]] = {
@@ -125,7 +106,7 @@ _READ: dict[str, Callable[[Headers], Any]] = {
 
 def original(headers: Headers, envelope_id: str | None = None) -> Original:
     """What those headers tell."""
-    return _Told(headers, envelope_id) if headers else Original(envelope_id=envelope_id)
+    return _Told.of(_headers=headers, envelope_id=envelope_id) if headers else Original(envelope_id=envelope_id)
 
 
 def _only(found: list[str]) -> str | None:

@@ -243,9 +243,13 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     about = near(text, outcome, alone, names)
     outcome = from_alias(outcome, about, alone)
     heard = _heard(text, outcome, alone)
-    words, host = (heard.words, heard.host) if heard else (_receivers(about), None)
+    words, host = (heard.words, heard.host) if heard else (None, None)
+    told = alone and outcome.diagnostic and outcome.reply_code and outcome.status  # by its fields: the text need not say it again
+    if heard is None and not told:
+        words = _receivers(about)
     about = heard.words if heard and heard.recipient else about
-    words = words or _paragraph_about(about, outcome, names)
+    if words is None and not told:
+        words = _paragraph_about(about, outcome, names)
     if not words and not alone:
         about = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
         words = _receivers(about) if _says_once(about) else None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import fields, replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.explain import judged
-from analyzer.model import FAILURES, Kind, Outcome, Report, Verdict
+from analyzer.model import FAILURES, Kind, Original, Outcome, Report, Verdict
 from analyzer.parse import parse_message
 from tests.analyzer.parse.letters import LETTERS
 from tests.analyzer.parse.test_reports import ARF, EXIM, POSTFIX, QMAIL, SENDMAIL
@@ -74,3 +78,14 @@ def test_matched_words_stand_where_the_span_says(message: bytes, at: int, noise:
             text = outcome.prose if verdict.field == "prose" else outcome.diagnostic
             assert text is not None
             assert text[slice(*verdict.span)] == verdict.matched
+
+
+def test_what_is_read_later_is_a_value_like_others() -> None:
+    report = parse_message(POSTFIX)
+    about = report.original
+    assert pickle.loads(pickle.dumps(about)) == about == copy.deepcopy(about)
+    assert about == Original(**{f.name: getattr(about, f.name) for f in fields(Original)})
+    assert replace(about, subject="other").message_id == about.message_id
+    assert about != replace(about, subject="other")
+    with pytest.raises(AttributeError):
+        about.nonsense  # type: ignore[attr-defined]  # noqa: B018
