@@ -6,6 +6,7 @@ Under a heading ("could not be delivered to the following recipients:"), after a
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 
@@ -188,6 +189,7 @@ def _flufl(message: Message) -> list[str]:
 
     from flufl.bounce import all_failures
 
+    logging.getLogger("flufl.bounce").disabled = True  # it would print a traceback for each of its detectors that fails
     try:
         temporary, permanent = all_failures(email.message_from_bytes(message.data[message.top.head[0] :]))
     except Exception:  # by any bug of a witness: it is one of several
