@@ -13,7 +13,6 @@ import socket
 import socketserver
 import stat
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import lacking
-from tests.servers import end, open_folder, until
+from tests.servers import end, open_folder, served, until
 
 ROOTS = "MAILHEALTH_MTAS"  # the environment variable that names the folder of roots
 PLACE = "~/.cache/mailhealth-mtas"
@@ -112,13 +111,8 @@ def _log(cage: Cage) -> Iterator[None]:
     with socketserver.UnixDatagramServer(str(cage.dir / "dev" / "log"), _Note) as server:
         cage.own("dev/log", "root", 0o666)
         server.place = cage.dir / "output"  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,))
-        thread.start()
-        try:
+        with served(server):
             yield
-        finally:
-            server.shutdown()
-            thread.join(10)
 
 
 @contextlib.contextmanager

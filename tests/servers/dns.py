@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socketserver
-import threading
 from collections.abc import Iterator, Mapping
 
 import dns.exception
@@ -13,6 +12,8 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+
+from tests.servers import served
 
 Zone = Mapping[str, Mapping[str, str] | None]
 """Name -> type -> data; None: the server cannot say. Any other name does not exist."""
@@ -51,11 +52,5 @@ class _Answer(socketserver.BaseRequestHandler):
 @contextlib.contextmanager
 def nameserver(address: str, zone: Zone) -> Iterator[None]:
     """Serves a zone on port 53 of an address."""
-    with _Server((address, 53), zone) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,))
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join(10)
+    with _Server((address, 53), zone) as server, served(server):
+        yield

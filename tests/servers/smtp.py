@@ -16,7 +16,7 @@ from aiosmtpd.smtp import SMTP
 from analyzer.config import SmtpSinkSource
 from collectors.base import Keep
 from collectors.smtp_sink import SmtpSinkCollector
-from tests.servers import answers, free_port, until
+from tests.servers import answers, free_port, served, until
 
 
 @contextmanager
@@ -123,10 +123,5 @@ def turning_away(greeting: str, host: str) -> Iterator[None]:
     """A server on port 25 of an address that greets everybody so and does nothing more; without a greeting it hangs up at once."""
     with _Turning((host, 25), _Turn) as server:
         server.greeting = greeting.encode()  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, args=(0.1,))
-        thread.start()
-        try:
+        with served(server):
             yield
-        finally:
-            server.shutdown()
-            thread.join(10)
