@@ -23,6 +23,8 @@ UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
 
 def parse(message: Message) -> Report | None:
     """The report of a message that holds a feedback-report part; None for others."""
+    if b"delivery-status" in message.top.raw("content-type").lower():
+        return None
     part = next((p for p in message.parts if p.type == "message/feedback-report" and not p.inside), None) or _mistyped(message)
     headers = returned_headers(message)
     top = message.top
