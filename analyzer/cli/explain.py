@@ -24,7 +24,7 @@ def command(config: Path, file: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from analyzer.explain import explain
+    from analyzer.explain import explain, printable
     from collectors.files import read_messages
 
     if config.exists():
@@ -38,11 +38,12 @@ def command(config: Path, file: str) -> None:
     console = Console()
     if next(messages, None):
         console.print(Text(f"{name}, the first of several; `mailhealth classify {file}` reads them all", style="dim"))
-    console.print(Text(found.headline, style="bold"))
+    console.print(Text(printable(found.headline), style="bold"))
     report = found.report
     console.print(
         Text(
-            f"read by {report.parser}; kind {report.kind.value}; original message {report.original.message_id or 'not named'}", style="dim"
+            printable(f"read by {report.parser}; kind {report.kind.value}; original message {report.original.message_id or 'not named'}"),
+            style="dim",
         )
     )
     if report.truncated:
@@ -55,10 +56,12 @@ def _show(console: object, line: Line) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from analyzer.explain import printable
+
     assert isinstance(console, Console)  # noqa: S101 - imported late; for the type checker
     v, o = line.verdict, line.outcome
     console.print()
-    console.print(Text(line.sentence))
+    console.print(Text(printable(line.sentence)))
     for name, value in {
         "forwarded to": o.final,
         "reply": " ".join(x for x in (o.reply_code, o.status) if x) or None,
@@ -69,10 +72,10 @@ def _show(console: object, line: Line) -> None:
         "source": line.source,
     }.items():
         if value:
-            console.print(Text(f"  {name:12} {value}"))
+            console.print(Text(printable(f"  {name:12} {value}")))
     if line.text:
         words = Text(f"  {'words':12} ")
-        body = Text(line.text)
+        body = Text(printable(line.text))
         if v and v.span and v.field in {"diagnostic", "prose"}:
             body.stylize("bold black on yellow", *v.span)
         console.print(words + body)

@@ -169,3 +169,12 @@ def test_explain_of_what_is_no_report_says_so(cli: Cli, tmp_path: Path) -> None:
     for path, said in {"empty": "no message in it", "gone.eml": "no such file"}.items():
         ran = cli("explain", path)
         assert ran.code == 2 and said in ran.err
+
+
+def test_explain_lets_no_stranger_write_to_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    hostile = bounce(1).replace(b"no such user", b"\x1b[2J\x1b]0;owned\x07no such user\xe2\x80\xae gone")
+    assert hostile != bounce(1)
+    (tmp_path / "a.eml").write_bytes(hostile)
+    ran = cli("explain", "a.eml")
+    assert ran.code == 0 and "user-unknown" in ran.out
+    assert not {"\x1b", "\x07", "\u202e"} & set(ran.out)
