@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test notebook lint format lock score bench clean
+.PHONY: demo test notebook lint format lock score bench fuzz clean
 
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
@@ -30,6 +30,10 @@ score: .venv/ready  ## how right the answers are, on our labelled messages; MORE
 bench: .venv/ready  ## what is fast, beside public tools in the same run
 	$(BIN)/python -m benchmarks.reading
 
+fuzz: .venv/ready  ## ten minutes of bytes that nobody meant, through reading and judging (SECONDS=600); a find is left in .fuzz
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3,<4"
+	$(BIN)/python -m benchmarks.fuzz .fuzz/seeds -max_total_time=$(or $(SECONDS),600)
+
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
 
@@ -42,4 +46,4 @@ lock:  ## resolve the dependencies anew
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .fuzz
