@@ -34,7 +34,9 @@ _FROM = re.compile(
     rb"From (?:\S+|\"[^\"\n]{0,200}\"\S*)?\s{0,3}(?:.{0,60}?)(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +(?:[A-Z][a-z]{2} +\d{1,2}|\d{1,2} +[A-Z][a-z]{2})\b.{0,60}\d{4}"
 )
 _QUOTED = re.compile(rb"^>(>*From )", re.M)
-_SKIP = (".tmp", ".lock", ".idx", ".db", ".sqlite", ".toml", ".csv", ".jsonl", ".json", ".py", ".md", ".txt")
+_INDEX = re.compile(r"\.|dovecot(?:\.(?:index|list|mailbox|svbin|sieve)|-(?:uid|keywords|acl|quota))|courierimap|maildir(?:size|folder)$")
+LEFT_OUT = (".tmp", ".lock", ".idx", ".db", ".sqlite", ".toml", ".csv", ".jsonl", ".json", ".py", ".md", ".txt")
+"""How names end that no message in a folder has."""
 
 
 def read_messages(paths: Iterable[Path | str], said: Progress = silent) -> Iterator[tuple[str, bytes]]:
@@ -72,9 +74,9 @@ def files(path: Path) -> Iterator[Path]:
     for entry in entries:
         if entry.is_dir():
             # a link to a folder may lead round in a circle
-            if entry.name != "tmp" and not entry.is_symlink():
+            if not entry.is_symlink() and not (entry.name == "tmp" and (path / "new").is_dir()):
                 yield from files(entry)
-        elif entry.is_file() and not entry.name.startswith((".", "dovecot")) and entry.suffix.lower() not in _SKIP:
+        elif entry.is_file() and not _INDEX.match(entry.name) and entry.suffix.lower() not in LEFT_OUT:
             yield entry
 
 

@@ -71,6 +71,13 @@ def each(paths: Iterable[str], work: Callable[[list[tuple[str, bytes]]], list[T]
     """What `work` makes of the messages of the paths, in order, by several processes where there is enough to do: they read the files themselves."""
     chunks = _chunks(paths)
     first = list(islice(chunks, 2))
+    if not first:
+        from collectors.files import LEFT_OUT
+
+        click.echo(
+            f"no message found; in a folder, files ending in {' '.join(LEFT_OUT)} are not taken for messages: name one to have it read",
+            err=True,
+        )
     worked = partial(_worked, work)
     if processes == 1 or len(first) < 2:
         yield from _said(map(worked, chain(first, chunks)))

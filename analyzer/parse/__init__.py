@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Outcome, Report
-from analyzer.parse import autoreply, dsn, feedback, other, prose, sns
+from analyzer.parse import autoreply, dsn, feedback, managers, other, prose, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
 from analyzer.parse.original import mailed_to, original, recipients, returned_headers, split_text, text_headers
@@ -41,6 +41,7 @@ def parse_message(data: bytes) -> Report:
         or other.parse(message)
         # mail systems mark their bounces "auto-replied" too: what a mailer writes is a bounce first
         or (prose.parse(message) if prose.is_from_a_mailer(message) else None)
+        or managers.parse(message)
         or autoreply.parse(message)
         or prose.parse(message)
         or autoreply.unsubscription(message)
@@ -74,7 +75,7 @@ def _delivery_status(message: Message) -> Report | None:
     return Report(
         found[0].kind,
         "dsn",
-        prose.through_alias(tuple(found), mailed_to(headers)),
+        prose.through_alias(tuple(found), mailed_to(headers), message.top.header("to")),
         about,
         reporting,
         date(message.top.header("date")),

@@ -119,7 +119,9 @@ def read(text: str) -> tuple[list[Outcome], dict[str, str], list[str]]:
 
 
 def _outcome(group: dict[str, str]) -> Outcome:
-    final = _recipient(group.get("final-recipient")) or _recipient(group.get("x-actual-recipient"))
+    named = _recipient(group.get("final-recipient"))
+    actual = group.get("x-actual-recipient", "")  # Sendmail's: where an alias leads; a program may stand there
+    final = _recipient(actual) if actual.lower().startswith("rfc822") or not named else named
     original = _recipient(group.get("original-recipient"))
     said = next((group[n] for n in ("diagnostic-code", "x-diagnostic-code", "smtp-remote-response") if group.get(n)), "")
     diagnostic = _untyped(said or group.get("x-supplementary-info", "").strip("<>").rpartition("smtp;")[2])
@@ -127,7 +129,7 @@ def _outcome(group: dict[str, str]) -> Outcome:
         diagnostic = comment.group(1)  # 5.0.0 (recipient reached disk quota)
     field_status = address.enhanced(group.get("status", ""))
     code, reply_status = address.reply(diagnostic)
-    recipient = original if original and "@" in original else final or original
+    recipient = original if original and "@" in original else named or final or original
     return Outcome(
         kind=_kind(group.get("action", ""), field_status),
         recipient=recipient,

@@ -88,7 +88,7 @@ _OWNER = Words(
     r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending\s+(?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your )?(?:messages|mails|e-?mails)|failure to do so"
 )
 _HEADING_ONLY = Words(
-    r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:$|^.{0,30}(?:start of|following|these|below|attached|original message|recipients?)\b[^.]{0,40}$|^(?:-{2,}|={3,})"
+    r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:$|^.{0,30}(?:start of|following|these|below|attached|original message|recipients?)\b[^.]{0,40}$|^(?:-{2,}|={3,})|\b(?:mail|e-?mail|message)s? to$"
 )
 _SAID = Words(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
@@ -130,15 +130,20 @@ def parse(message: Message) -> Report | None:
         kind = _kind(top.header("subject"), own)
         names = frozenset(a.lower() for a in found)
         outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1, names) for a in found) or (describe(Outcome(kind), own, True),)
-        outcomes = through_alias(outcomes, mailed_to(headers))
+        outcomes = through_alias(outcomes, mailed_to(headers), top.header("to"))
     if not any(o.reply_code or o.status for o in outcomes) and is_challenge(own):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
                   truncated=(*["recipients"] * (len(outcomes) >= MAX_RECIPIENTS), *["texts"] * (len(text) >= MOST_TEXT)))  # fmt: skip
 
 
-def through_alias(outcomes: tuple[Outcome, ...], mailed: str | None) -> tuple[Outcome, ...]:
-    """The outcomes with the address that was mailed, where a report names its targets alone."""
+def through_alias(outcomes: tuple[Outcome, ...], mailed: str | None, to: str) -> tuple[Outcome, ...]:
+    """The outcomes with the address that was mailed, where a report names its targets alone; `to` is whom the report was sent to.
+
+    An address of the sender's own domain that leads to several others is a list of his: they were mailed, and not the list.
+    """
+    if mailed and len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in to.lower():
+        return outcomes
     if not mailed or any(mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes):
         return outcomes
     return tuple(o if o.final or not o.recipient else replace(o, recipient=mailed, final=o.recipient) for o in outcomes)

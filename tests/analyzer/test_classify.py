@@ -17,7 +17,6 @@ UNSOLVED = {
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
     "451 4.7.1 mail filter did not answer, try again later": "the words for a host that does not answer",
     "450 4.7.1 more than 500 messages an hour from your IP, wait": "a count without a word for limit",
-    "smtp;550 5.4.6 Unusual sending activity detected. Please contact support-as@zohocorp.com": "Zoho gives it the code of a mail loop",
     "451 4.2.1 The account you are sending to is temporarily disabled: suspended for non-payment, <accounts@harbourcity.co.za>": "a temporary answer that gives a lasting reason",
     "555 5.5.2 Syntax error, cannot decode response. RCPT TO:<“julie@shaw.ca”> not RFC 5321 compliant": "the words for a header's form",
 }

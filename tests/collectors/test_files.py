@@ -144,3 +144,23 @@ def test_opens_are_people_machines_or_unknown(tmp_path: Path) -> None:
     collector, inbox, _ = table(tmp_path, rows, "opens.jsonl", kind="opened")
     collector.collect(inbox.keep, dict)
     assert [o.agent for o in outcomes(inbox)] == ["machine", "unknown", "unknown", "human"]
+
+
+def test_only_what_is_surely_no_message_is_left_out_of_a_folder(tmp_path: Path) -> None:
+    for name in (
+        "dovecot-reject.eml",
+        "tmp/a.eml",
+        "Maildir/new/1.host",
+        "Maildir/cur/2.host:2,S",
+        "Maildir/tmp/3.host",
+        "Maildir/dovecot-uidlist",
+        "Maildir/dovecot.index.log",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"Subject: a\n\nx\n")
+    assert [n[len(str(tmp_path)) + 1 :] for n, _ in read_messages([tmp_path])] == [
+        "Maildir/cur/2.host:2,S",
+        "Maildir/new/1.host",
+        "dovecot-reject.eml",
+        "tmp/a.eml",
+    ]

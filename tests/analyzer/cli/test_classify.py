@@ -178,3 +178,8 @@ def test_explain_lets_no_stranger_write_to_the_terminal(cli: Cli, tmp_path: Path
     ran = cli("explain", "a.eml")
     assert ran.code == 0 and "user-unknown" in ran.out
     assert not {"\x1b", "\x07", "\u202e"} & set(ran.out)
+
+
+def test_a_folder_without_messages_says_so(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"Subject: a\n\nx\n")
+    assert "no message found" in cli("classify", tmp_path, "--format", "jsonl").err

@@ -1,0 +1,57 @@
+"""What the managers of mailing lists say of a post that they did not distribute: a refusal in prose, by a program that signs as the list's owner.
+
+A post that waits for a moderator is none, nor are digests, invitations and what the list tells its members.
+"""
+
+from __future__ import annotations
+
+import re
+
+from analyzer.model import Kind, Outcome, Report
+from analyzer.parse import address, prose
+from analyzer.parse.mime import Message, date
+from analyzer.parse.original import mailed_to, original, returned_headers, sender_of, split_text, text_headers
+from analyzer.parse.words import Words
+
+_OWNER = re.compile(
+    r"(?P<list>.+?)[-+.](?:owner|admin|bounces?|request|help|ctl|errors|editor|moderators?|return|no-?reply)(?:[-+=].*)?@|owner-(?P<owned>.+)@"
+    r"|(?:listserv|sympa|majordomo|mailman|listproc|fml|ecartis|listar|mlmmj|groups?)(?:[-+].*)?@",
+    re.I,
+)
+_REFUSED = Words(
+    r"\byour (?:e-?mail|mail|message|post(?:ing)?|submission|request|contribution)\b[^.!]{0,240}\b(?:was|has been|is|been) (?:\w+ )?(?:rejected|denied|refused|declined|discarded|bounced|not (?:been )?(?:accepted|distributed|posted|delivered|approved))"
+    r"|\b(?:message|mail|post(?:ing)?)\b[^.!]{0,120}\b(?:was|has been) (?:rejected|denied|refused|declined)\b|\b(?:has not been|was not|could not be|cannot be|not be) (?:distributed|posted) (?:to|on|for|because)"
+    r"|\byou are not (?:a |an? \w+ |currently )?(?:member|subscribe[dr]|allowed|authori[sz]ed|permitted|entitled)\b|\b(?:only|non-?)\s?(?:members?|subscribers?|moderators?|editors?) (?:\w+ ){0,4}(?:post|send|allowed|permitted)"
+    r"|\bthe following (?:mail|message|post) (?:is|was|has been) (?:rejected|refused|denied)|not authori[sz]ed to (?:send|post|mail)|not allowed to (?:send|post|mail)"
+    r"|votre (?:message|courriel|envoi)[^.!]{0,200}\b(?:rejet|refus)|n'(?:êtes|etes) pas autoris|n'a pas été (?:diffusé|distribué)|ihre (?:nachricht|e-?mail|mail)[^.!]{0,200}\b(?:abgewiesen|abgelehnt|zurückgewiesen|nicht (?:verteilt|weitergeleitet|zugelassen))"
+    r"|s(?:u|eu) (?:mensaje|mensagem|correo|solicitud)[^.!]{0,200}\brechaz|mensagem[^.!]{0,200}\b(?:rejeitad|recusad)|vostro messaggio[^.!]{0,200}\brifiutat|tuo messaggio[^.!]{0,200}\brifiutat|(?:メンバー|会員|登録され).{0,20}(?:ではありません|ていない|でない|ていません)|投稿.{0,20}(?:拒否|却下|できません)",
+)
+_WAITS = Words(
+    r"\bheld\b|await|moderator (?:can|will|has to)|waiting for|for approval|en attente|wartet|pendiente|in attesa|confirm (?:your|that|this)|承認待ち|保留"
+)
+_ADDRESSED = 1500  # characters at the beginning, in which what happened is said
+_QUOTED = 600  # characters of them, from the refusal on
+
+
+def parse(message: Message) -> Report | None:
+    """The report of such a refusal; None for other mail."""
+    top = message.top
+    sender = sender_of(top)
+    signed = _OWNER.match(sender)
+    if not signed or top.header("precedence").strip().lower() == "list" or "list-post" in top.headers:
+        return None
+    text = next((p.text() for p in message.parts if p.type == "text/plain" and not p.inside), "")[: prose.MOST_TEXT]
+    own, rest = split_text(text)
+    said = own[:_ADDRESSED]
+    plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
+    refused = _REFUSED.search(plain)
+    if not refused or _WAITS.search(plain + top.header("subject")):
+        return None
+    headers = returned_headers(message) or text_headers(rest)
+    name = signed.group("list") or signed.group("owned")
+    posted = next(iter(address.addresses(top.header("x-beenthere"), 1)), None)
+    named = (a for a in address.addresses(said, 20) if not _OWNER.match(a) and a.lower() not in top.header("to").lower())
+    mailed = posted or mailed_to(headers) or next(named, None) or (f"{name}@{sender.rpartition('@')[2]}" if name else None)
+    words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
+    outcome = prose.describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
+    return Report(Kind.BOUNCED, "list", (outcome,), original(headers), reported_at=date(top.header("date")))

@@ -1,0 +1,50 @@
+"""What list managers say of a post that they refused, and what only looks like it."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.classify import classify
+from analyzer.model import Kind
+from analyzer.parse import parse_message
+
+HEAD = "From: {sender}\nTo: news@shop.example\nSubject: {subject}\nPrecedence: {precedence}\nContent-Type: text/plain; charset=utf-8\n\n"
+BACK = "\n---- Original message ----\nFrom: news@shop.example\nTo: gardeners@lists.club.example\nSubject: Spring\n\nSeeds.\n"
+OWNER = "gardeners-owner@lists.club.example"
+
+
+def message(sender: str, text: str, subject: str = "your post", precedence: str = "bulk") -> bytes:
+    return (HEAD.format(sender=sender, subject=subject, precedence=precedence) + text).encode()
+
+
+@pytest.mark.parametrize(
+    ("sender", "text", "reason"),
+    [
+        (OWNER, "Your mail to gardeners@lists.club.example has been rejected:\nnon-members may not post.\n", "recipient-refused"),
+        ("listserv@lists.club.example", "You are not authorized to send mail to the list gardeners@lists.club.example.\n", "recipient-refused"),
+        ("owner-gardeners@lists.club.example", "Your message was refused because it is larger than the maximum message size of 40 KB.\n" + BACK, "message-too-big"),
+        ("sympa@lists.club.example", "Votre message pour la liste gardeners@lists.club.example a été rejeté : la liste est réservée aux abonnés.\n", "recipient-refused"),
+        ("gardeners-bounces@lists.club.example", "Ihre Nachricht an die Liste wurde abgelehnt: Anhänge sind nicht erlaubt.\n", "content-rejected"),
+    ],
+)  # fmt: skip
+def test_a_refused_post_is_a_bounce_of_the_list(sender: str, text: str, reason: str) -> None:
+    report = parse_message(message(sender, text))
+    (outcome,) = report.outcomes
+    assert (report.parser, outcome.kind, outcome.recipient) == ("list", Kind.BOUNCED, "gardeners@lists.club.example")
+    assert classify(outcome, report).reason == reason
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        message(
+            OWNER,
+            "Your mail to gardeners@lists.club.example is being held until the list moderator can review it. Only members may post.\n",
+        ),
+        message("ann@club.example", "Your message was rejected by the committee, sorry. You are not a member.\n"),
+        message(OWNER, "You are not subscribed any more, as you asked.\n", precedence="list"),
+        message(OWNER, "Welcome to gardeners. To post, write to gardeners@lists.club.example.\n"),
+    ],
+)
+def test_other_words_of_lists_and_people_are_none(data: bytes) -> None:
+    assert parse_message(data).kind is not Kind.BOUNCED
