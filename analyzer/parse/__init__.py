@@ -135,7 +135,9 @@ def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) 
             outcome = replace(outcome, recipient=whole, final=recipient)
     if not outcome.final and letter.names_aliases:
         outcome = prose.from_alias(outcome, prose.near(letter.own, outcome, alone), alone)
-    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40:
+    # Courier's field has the last line of a reply alone
+    lines = outcome.reply_code and f"{outcome.reply_code}-" in letter.own and f"{outcome.reply_code}-" not in (outcome.diagnostic or "")
+    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not lines:
         # the receiver's words are there in full: the text can only add at which step they were said
         if outcome.stage is None and (step := prose.step(outcome, letter.own, alone)):
             return replace(outcome, stage=step)

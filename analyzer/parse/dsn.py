@@ -131,7 +131,7 @@ def _outcome(group: dict[str, str]) -> Outcome:
     code, reply_status = address.reply(diagnostic)
     recipient = original if original and "@" in original else named or final or original
     return Outcome(
-        kind=_kind(group.get("action", ""), field_status),
+        kind=_kind(group.get("action", ""), field_status, code),
         recipient=recipient,
         final=final if final and recipient and final.lower() != recipient.lower() else None,
         status=reply_status or field_status,
@@ -142,10 +142,11 @@ def _outcome(group: dict[str, str]) -> Outcome:
     )
 
 
-def _kind(action: str, status: str | None) -> Kind:
+def _kind(action: str, status: str | None, code: str | None) -> Kind:
     word = action.split("(")[0].split(";")[0].strip().lower()
     if word in KIND:
-        return KIND[word]
+        # a permanent reply under a permanent status is not tried again
+        return Kind.BOUNCED if KIND[word] is Kind.DELAYED and (status or "4")[0] == (code or "4")[0] == "5" else KIND[word]
     first = word.split(" ")[0].strip(".,")
     return KIND.get(first) or CLASS.get((status or "5")[:1], Kind.BOUNCED)
 

@@ -47,7 +47,7 @@ _FAILED = Words(
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze",
 )
 _CLEAR = Words(
-    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
+    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
     r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
 )
 _MACHINE = Words(
@@ -81,7 +81,7 @@ _MAIL = Words(
     r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件"
 )
 _SUMMARY = Words(
-    r"log summar|summary|statisti|logwatch|\bcron\b|digest|monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
+    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
 )
 _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
@@ -266,7 +266,7 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
         outcome,
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
-        diagnostic=outcome.diagnostic or words,
+        diagnostic=heard.words if heard and outcome.diagnostic and outcome.diagnostic in heard.words else outcome.diagnostic or words,
         prose=_gist(about),
         remote_mta=outcome.remote_mta or host or _host(about),
         stage=outcome.stage or (heard.stage if heard else step_said),
@@ -300,7 +300,7 @@ def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = froze
     if alone:
         return text[:8000]
     low, recipient, final = text.lower(), outcome.recipient or "", outcome.final or ""
-    for name in (final, recipient):
+    for name in (final, recipient, f"{recipient.partition('@')[0]} ("):
         at = _place(low, name.lower(), names) if name else -1
         if at >= 0:
             begin = low.rfind("\n", 0, at) + 1

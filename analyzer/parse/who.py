@@ -24,7 +24,7 @@ DAEMON = Words(
 
 _HEADING = Words(
     r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
-    r"|(?:not|n't|unable|failed|fail\w{0,12})\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|delivery (?:has )?failed to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
+    r"|(?:not|n't|unable|failed|fail\w{0,12})\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|(?:delivery (?:has )?failed|undeliverable) to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
 )
@@ -35,6 +35,11 @@ _LISTED = re.compile(
 )
 _TITLE = Words(r"[ \t>]*(?:subject|betreff|objet|asunto)\s*:")
 _BARE = re.compile(r"^[ \t]{0,16}[<\"']?([A-Za-z0-9][\w.+-]{1,63})[>\"']?(?:[ \t]*$|[ \t]{2,}|[ \t]*[\"(:])")
+_PERSON = re.compile(r"\"?([^\"<>@;,]{3,80}(?:, [^\"<>@;,]{1,40}\")?)\"?\s{0,4}<([^<>\s@]{1,64}@[^<>\s]{3,255})>")
+_WITH_REASON = re.compile(
+    r"^[ \t]{1,16}([\w.+-]{2,64})[ \t]{1,4}\(", re.M
+)  # "  jo (mailbox is full)", in the middle of a list of addresses
+_WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
     r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
@@ -69,7 +74,10 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     senders = _senders(headers)
     # what a receiver says may name the sender: "<us@example.org>... Sender rejected"
     if strange := [a for a in found if a.lower() not in ours | senders]:
-        return strange
+        beside = {m.group(1).lower() for m in _WITH_REASON.finditer(own)}
+        return _once([*strange, *(a for a in mailed if a.partition("@")[0].lower() in beside)])
+    if people := _by_name(own, headers):
+        return people
     named = address.addresses(own, 200)
     agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
     if agreed:
@@ -91,6 +99,15 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     if heard or len(mailed) == 1:
         return heard or mailed
     return strangers[:1] or found or _bare(message, own)
+
+
+def _by_name(own: str, headers: Headers) -> list[str]:
+    """Those whom a line begins to speak of by the name that they have in the returned message's To, "Last, First" or the other way round."""
+    value = b" ".join(v for n in ("to", "cc") for v in headers.values(n, 2)).decode("utf-8", "replace")
+    people = [(_WORDS.findall(name.lower()), mailed) for name, mailed in _PERSON.findall(value)[:50]]
+    people = [(name, mailed) for name, mailed in people if len(name) > 1]
+    begins = [_WORDS.findall(line[:120].lower()) for line in own.split("\n", 300)[:300]] if people else []
+    return _once([mailed for words in begins for name, mailed in people if sorted(words[: len(name)]) == sorted(name)])
 
 
 def verp(message: Message) -> str | None:

@@ -12,6 +12,8 @@ UNSOLVED = {
     "mix2/mailmarshal-01.eml": "mail from an address in brackets reads as mail from a sender",
     "mix2/sendgrid-json-01.eml": "a webhook's body sent on by mail",
     "mix2/yandex-01.eml": "the message was cut off in the middle of the address",
+    "mix4/exim4-01.eml": "Orange says no more than that it refuses; its code 506 stands for spam",
+    "mix4/forwarded-dsn-01.eml": "a person sends on a report of her own mail",
     "mta/exchange55-01.eml": "the receiver's words are wrapped into the next line in the middle of the reply",
     "mta/msmtp-01.eml": "the program's own lines follow the reply without a break",
     "ordinary/person-14-postmaster-human-en.eml": "a postmaster writes by hand, and quotes a report",
@@ -29,7 +31,7 @@ UNSOLVED = {
     "other2/webde-abwesenheit-de.eml": "not at home: a vacation without the word",
 }
 """Messages that are answered wrong, and why."""
-LEAST = {"mix2": 100, "mix3": 136, "mta": 80, "ordinary": 150, "other": 110, "other2": 150, "provider": 80}
+LEAST = {"mix2": 100, "mix3": 136, "mix4": 85, "mta": 80, "ordinary": 150, "other": 110, "other2": 150, "provider": 80}
 
 
 @pytest.mark.parametrize("shelf", sorted(p.parent.name for p in SHELVES.glob("*/labels.jsonl")))
