@@ -101,6 +101,9 @@ _HOST = Words(
 _LAST_WORD, _WORD, _GAP = re.compile(r"\S*\Z"), re.compile(r"\S{0,40}"), re.compile(r"\s")
 _LIST_OWNER = re.compile(r"owner-\w|\w-(?:owner|bounces|request)@", re.I)
 _ANSWER = Words(r"\s*(?:re|aw|fwd?|wg|antw)\s*:")
+_GREETED = Words(
+    r"\s{0,20}(?:dear|hi|hello|hallo|liebe[rs]?|sehr geehrte\w*|guten tag|bonjour|cher\w*|estimad\w+|gentile|beste)\b[^\n]{0,60},\s{0,4}\n"
+)
 _WARNED = Words(r"\bwarning\b|delay|deferred|still being retried|waiting")
 _FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)
 _FIELDS = Words(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", re.M)
@@ -167,7 +170,11 @@ def is_bounce(message: Message, own: str) -> bool:
     mailer = is_from_a_mailer(message)
     if not mailer and not _is_robot(message) and _LIST_OWNER.search(f"{top.header('sender')} {top.header('return-path')}"):
         return False
-    if PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}") and not is_from_a_mailer(message) and not _is_robot(message):
+    if (
+        PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}")
+        and (not mailer or (top.type.startswith("text/") and _GREETED.match(own)))
+        and not _is_robot(message)
+    ):
         return False
     failed = bool(_FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
     if mailer or top.type == "multipart/report":

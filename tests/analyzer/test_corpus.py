@@ -16,7 +16,6 @@ UNSOLVED = {
     "mix4/forwarded-dsn-01.eml": "a person sends on a report of her own mail",
     "mta/exchange55-01.eml": "the receiver's words are wrapped into the next line in the middle of the reply",
     "mta/msmtp-01.eml": "the program's own lines follow the reply without a break",
-    "ordinary/person-14-postmaster-human-en.eml": "a postmaster writes by hand, and quotes a report",
     "ordinary/person-38-away-from-phone-en.eml": "a person answers an automatic reply, under its subject",
     "ordinary/sys-11-otrs-agent-de.eml": "a ticket system tells its agent of a new ticket",
     "ordinary/trans-36-postal-trade-en.eml": "a newsletter about undelivered letters, of mailer-like name",
