@@ -273,7 +273,9 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
         outcome,
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
-        diagnostic=heard.words if heard and outcome.diagnostic and outcome.diagnostic in heard.words else outcome.diagnostic or words,
+        diagnostic=heard.words
+        if heard and outcome.diagnostic and heard.words.endswith(outcome.diagnostic)
+        else outcome.diagnostic or words,
         prose=_gist(about),
         remote_mta=outcome.remote_mta or host or _host(about),
         stage=outcome.stage or (heard.stage if heard else step_said),
