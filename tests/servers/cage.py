@@ -143,7 +143,10 @@ def _furnish(cage: Cage, nameserver: str) -> None:
     cage.folder("tmp", mode=0o1777)
     cage.folder("dev")
     for device, (major, minor) in DEVICES.items():
-        os.mknod(cage.dir / "dev" / device, stat.S_IFCHR, os.makedev(major, minor))
+        try:
+            os.mknod(cage.dir / "dev" / device, stat.S_IFCHR, os.makedev(major, minor))
+        except PermissionError:  # within some containers; the servers read few bytes of them
+            cage.write(f"dev/{device}", os.urandom(2048).hex() if device.endswith("random") else "")
         cage.own(f"dev/{device}", "root", 0o666)
 
 
