@@ -94,7 +94,7 @@ class _Letter:
 
     @cached_property
     def _parts(self) -> tuple[str, str]:
-        text = next((p.text() for p in self._message.parts if p.type == "text/plain" and not p.inside), "")
+        text = next((p.text() for p in self._message.own("text/plain")), "")
         return split_text((text or autoreply.text_of(self._message))[: prose.MOST_TEXT])
 
     @cached_property
@@ -123,6 +123,12 @@ def _merged(found: list[Outcome]) -> list[Outcome]:
     return list(kept.values())
 
 
+def _is_last_line(outcome: Outcome, letter: _Letter) -> bool:
+    """Whether the field has the last line alone of a reply of several, as Courier's."""
+    more = f"{outcome.reply_code}-"
+    return more not in (outcome.diagnostic or "") and more in letter.own
+
+
 def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) -> Outcome:
     """The outcome with what the fields leave out: the address in full, the words of the text about it."""
     recipient = outcome.recipient
@@ -135,9 +141,7 @@ def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) 
             outcome = replace(outcome, recipient=whole, final=recipient)
     if not outcome.final and letter.names_aliases:
         outcome = prose.from_alias(outcome, prose.near(letter.own, outcome, alone), alone)
-    # Courier's field has the last line of a reply alone
-    lines = outcome.reply_code and f"{outcome.reply_code}-" in letter.own and f"{outcome.reply_code}-" not in (outcome.diagnostic or "")
-    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not lines:
+    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not _is_last_line(outcome, letter):
         # the receiver's words are there in full: the text can only add at which step they were said
         if outcome.stage is None and (step := prose.step(outcome, letter.own, alone)):
             return replace(outcome, stage=step)

@@ -190,8 +190,8 @@ def unsubscription(message: Message) -> Report | None:
 
 def text_of(message: Message) -> str:
     """The first text that the writer wrote."""
-    part = next((p for p in message.parts if p.type == "text/plain" and not p.inside), None)
-    part = part or next((p for p in message.parts if p.type == "text/html" and not p.inside), None)
+    part = next(message.own("text/plain"), None)
+    part = part or next(message.own("text/html"), None)
     return part.text() if part else ""
 
 

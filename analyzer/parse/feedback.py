@@ -25,7 +25,7 @@ def parse(message: Message) -> Report | None:
     """The report of a message that holds a feedback-report part; None for others."""
     if b"delivery-status" in message.top.raw("content-type").lower():
         return None
-    part = next((p for p in message.parts if p.type == "message/feedback-report" and not p.inside), None) or _mistyped(message)
+    part = next(message.own("message/feedback-report"), None) or _mistyped(message)
     headers = returned_headers(message)
     top = message.top
     if part is not None:

@@ -40,7 +40,7 @@ def parse(message: Message) -> Report | None:
     signed = _OWNER.match(sender)
     if not signed or top.header("precedence").strip().lower() == "list" or "list-post" in top.headers:
         return None
-    text = next((p.text() for p in message.parts if p.type == "text/plain" and not p.inside), "")[: prose.MOST_TEXT]
+    text = next((p.text() for p in message.own("text/plain")), "")[: prose.MOST_TEXT]
     own, rest = split_text(text)
     said = own[:_ADDRESSED]
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence

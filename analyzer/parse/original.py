@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from itertools import islice
 from typing import Any
 
-from analyzer.later import Later
 from analyzer.model import Original
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
@@ -78,16 +78,38 @@ def text_headers(rest: str) -> Headers:
     return Headers(bare.encode("utf-8", "replace"))
 
 
-class _Told(Later, Original):
-    """What headers tell, read from them field by field."""
+class _Told(Original):
+    """What headers tell, each field read when it is asked for: most of them never are. To everybody else an Original."""
 
     __slots__ = ("_headers",)
 
-    def read(self, name: str) -> Any:
-        """A field's value."""
+    @classmethod
+    def of(cls, headers: Headers, envelope_id: str | None) -> Original:
+        """What these headers tell."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "_headers", headers)
+        object.__setattr__(made, "envelope_id", envelope_id)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
         if name not in _READ:
             raise AttributeError(name)
-        return _READ[name](self._headers)
+        value = _READ[name](self._headers)
+        object.__setattr__(self, name, value)
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Original) and _values(self) == _values(other)
+
+    def __hash__(self) -> int:
+        return hash(_values(self))
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return Original, _values(self)
+
+
+def _values(told: Original) -> tuple[Any, ...]:
+    return tuple(getattr(told, f.name) for f in fields(told))
 
 
 _READ: dict[str, Callable[[Headers], Any]] = {
@@ -106,7 +128,7 @@ _READ: dict[str, Callable[[Headers], Any]] = {
 
 def original(headers: Headers, envelope_id: str | None = None) -> Original:
     """What those headers tell."""
-    return _Told.of(_headers=headers, envelope_id=envelope_id) if headers else Original(envelope_id=envelope_id)
+    return _Told.of(headers, envelope_id) if headers else Original(envelope_id=envelope_id)
 
 
 def _only(found: list[str]) -> str | None:

@@ -28,7 +28,7 @@ _SUBTYPE = {
 
 def parse(message: Message) -> Report | None:
     """The report of a mail whose body is an SES notification; None for other mail."""
-    part = next((p for p in message.parts if p.type == "text/plain" and not p.inside), message.top)
+    part = next(message.own("text/plain"), message.top)
     text = part.text().lstrip()
     if not text.startswith("{") or ('"notificationType"' not in text and '"eventType"' not in text and '"Message"' not in text):
         return None
