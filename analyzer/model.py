@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class KeepFailed(Exception):
@@ -135,8 +136,10 @@ class Original:
     envelope_sender: str | None = None  # its Return-Path
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+NOTHING_KNOWN = Original()
+
+
+class Outcome(NamedTuple):
     """What a report says of one recipient."""
 
     kind: Kind
@@ -165,22 +168,20 @@ class Outcome:
     currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What one capture says. `outcomes` is empty when it says nothing of anybody's mail."""
 
     kind: Kind  # of the whole: the first outcome's, else OTHER_REPORT, NOT_A_REPORT, UNREADABLE
     parser: str  # who read it: "dsn", "feedback", "autoreply", "other", "unsubscribe", "sns", "prose", "rows", ...
     outcomes: tuple[Outcome, ...] = ()
-    original: Original = field(default_factory=Original)
+    original: Original = NOTHING_KNOWN
     reporting_mta: str | None = None
     reported_at: datetime | None = None  # the report's own Date, aware UTC
     why: str | None = None  # why nothing could be said, for people
     truncated: tuple[str, ...] = ()  # the caps that cut: "bytes", "parts", "depth", "headers", "values", "texts", "recipients", "rows"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Why a delivery failed, whose it is to mend, and how we know."""
 
     reason: str  # a reason of taxonomy.toml

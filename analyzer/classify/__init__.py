@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -17,12 +16,13 @@ from typing import NamedTuple
 
 from analyzer.classify.masks import masked
 from analyzer.classify.phrases import flat
-from analyzer.classify.rules import Hit, Rules, load
+from analyzer.classify.rules import Rules, load
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
 MOST = 2000  # characters of a text that are judged
 _LABEL = re.compile(r"^[a-z-]{2,12};\s*", re.I)
+_DOMAIN = re.compile(r"\.[^\W\d_]")  # what may be the end of one
 BEFORE_RECIPIENT = {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
 SURE, WORDS, CODE, PROSE, WEAK = 0.97, 0.75, 0.85, 0.7, 0.55
 
@@ -43,7 +43,7 @@ def classify(outcome: Outcome, report: Report | None = None) -> Verdict:
     verdict = _judged(outcome, report)
     if verdict.reason == "user-unknown" and _is_foreign(outcome, report):
         other = in_force().reasons["domain-unknown"]
-        return replace(verdict, reason=other.name, scope=other.scope, retry=other.retry, action=other.action)
+        return verdict._replace(reason=other.name, scope=other.scope, retry=other.retry, action=other.action)
     return verdict
 
 
@@ -73,7 +73,7 @@ def _is_foreign(outcome: Outcome, report: Report | None) -> bool:
 def _about_sender(outcome: Outcome, about: Original | None) -> bool:
     """Whether the receiver's words name the sender or his domain, and neither the recipient nor hers: then it is he who "does not exist"."""
     said = (outcome.diagnostic or "").lower()
-    if not said or about is None:
+    if about is None or not _DOMAIN.search(said):
         return False
     # most replies name the recipient or nobody: the returned message is asked for the sender only where that is not so
     for theirs in (outcome.recipient, outcome.final):
@@ -126,11 +126,12 @@ def _verdict(
     """The verdict; whether it is settled, so that the reporter's words could not change it, nor how sure it is; whether a hard reason was heard."""
     rules = in_force()
     host = host.lower()
-    said = list(_of_reply(rules, words, host, delayed, early))
-    heard = [*_telling(said), *_of_codes(rules, status, code, stage, delayed, early)]
+    said = _of_reply(rules, words, host, delayed, early) if words else []
+    heard = _of_codes(rules, status, code, stage, delayed, early)
     hard = any(rules.reasons[w.reason].severity is Severity.HARD for w in (*said, *heard))
-    heard += _telling(_of_prose(rules, prose, host, delayed))
-    heard.sort(key=_WEIGHT, reverse=True)
+    heard = [*_telling(said), *heard, *(_telling(_of_prose(rules, prose, host, delayed)) if prose else ())]
+    if len(heard) > 1:
+        heard.sort(key=_WEIGHT, reverse=True)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
     ran_out = first.reason == "expired"
     if ran_out:
@@ -165,13 +166,11 @@ def _telling(witnesses: Iterable[Witness]) -> list[Witness]:
     return heard
 
 
-def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool) -> Iterable[Witness]:
+def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool) -> list[Witness]:
     """What the receiver's own words say, the weightiest first."""
-    found = _in_time(_witnesses(rules, words, host, "diagnostic", SURE, WORDS), delayed)
-    if not early:
-        return found
+    found = list(_witnesses(rules, words, host, delayed, "diagnostic", SURE, WORDS))
     # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
-    return sorted((_of_sender(rules, w) for w in found), key=_WEIGHT, reverse=True)
+    return sorted((_of_sender(rules, w) for w in found), key=_WEIGHT, reverse=True) if early else found
 
 
 def _of_sender(rules: Rules, witness: Witness) -> Witness:
@@ -183,19 +182,15 @@ def _of_sender(rules: Rules, witness: Witness) -> Witness:
 
 def _of_prose(rules: Rules, prose: str, host: str, delayed: bool) -> Iterator[Witness]:
     """What the words of the reporting system say, the weightiest first."""
-    return _in_time(_witnesses(rules, prose, host, "prose", PROSE, 0.4), delayed)
+    return _witnesses(rules, prose, host, delayed, "prose", PROSE, 0.4)
 
 
-def _in_time(witnesses: Iterator[Witness], delayed: bool) -> Iterator[Witness]:
-    """The witnesses, but for those who say that the time has run out where it has not."""
-    return (w for w in witnesses if not (delayed and w.reason == "expired"))
-
-
-def _witnesses(rules: Rules, text: str, host: str, field: str, sure: float, unsure: float) -> Iterator[Witness]:
-    for hit in _hits(rules, text, host):
-        rule = hit.rule
-        weight = (sure if rule.sure else unsure) - rule.order * 1e-6
-        yield Witness(rule.reason, rule.id, weight, field, (hit.start, hit.end), text[hit.start : hit.end])
+def _witnesses(rules: Rules, text: str, host: str, delayed: bool, field: str, sure: float, unsure: float) -> Iterator[Witness]:
+    """What the rules that match a text say, but for those who say that the time has run out where it has not."""
+    for rule, start, end in rules.find(_small(text[:MOST]), host):
+        if not (delayed and rule.reason == "expired"):
+            weight = (sure if rule.sure else unsure) - rule.order * 1e-6
+            yield Witness(rule.reason, rule.id, weight, field, (start, end), text[start:end])
 
 
 def _of_codes(rules: Rules, status: str | None, code: str | None, stage: Stage | None, delayed: bool, early: bool) -> list[Witness]:
@@ -221,17 +216,15 @@ def _of_codes(rules: Rules, status: str | None, code: str | None, stage: Stage |
     return found
 
 
-def _hits(rules: Rules, text: str, host: str) -> Iterator[Hit]:
-    """The rules that match a text, the most telling first."""
-    return rules.find(_small(text[:MOST]), host) if text else iter(())
-
-
 def _small(text: str) -> str:
     """The text in small letters, with plain spaces and apostrophes. One character stays one character, so that spans hold in the original."""
     if text.isascii():
         low = text.lower()
         return low if low.isprintable() else low.translate(_SPACES)
-    return "".join(c if len(c) == 1 else "?" for c in (ch.lower() for ch in text)).translate(_SPACES)
+    low = text.lower()
+    if len(low) != len(text):
+        low = "".join(c if len(c) == 1 else "?" for c in (ch.lower() for ch in text))
+    return low.translate(_SPACES)
 
 
 _SPACES = {ord(c): " " for c in "\t\n\r\x0b\x0c\xa0"} | {ord("’"): "'", ord("‘"): "'"}

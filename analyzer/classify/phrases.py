@@ -8,9 +8,11 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from analyzer.parse.words import mended
 
 GAPS = {"*": 60, "..": 24}
 """What may stand between two fragments, in characters of one sentence; ".." does not reach over a comma, colon or semicolon either."""
@@ -66,11 +68,12 @@ def _phrase(form: str) -> Phrase:
 class _Node:
     """Where phrases that begin alike go on."""
 
-    __slots__ = ("children", "owners")
+    __slots__ = ("children", "goes_on", "owners")
 
     def __init__(self) -> None:
         self.owners: list[int] = []
         self.children: dict[str, dict[int, _Node]] = {}  # fragment -> gap -> what follows
+        self.goes_on = self.children.keys()
 
 
 Token = tuple[int, int, str]
@@ -95,41 +98,41 @@ class Phrases:
                 node = below.get(gap) or below.setdefault(gap, _Node())
             node.owners.append(owner)
         self._root = {fragment: below[0] for fragment, below in root.children.items()}
-        self._automaton: Any = ahocorasick.Automaton()
-        for word, fragments in words.items():
-            whole = word if word in fragments else None
-            begun = f"{word}~" if f"{word}~" in fragments else None
-            self._automaton.add_word(word, (len(word), _in_word(word[0]), _in_word(word[-1]), whole, begun))
-        if words:
-            self._automaton.make_automaton()
+        self._words = [
+            (_in_word(word[0]), _in_word(word[-1]), word if word in fragments else None, f"{word}~" if f"{word}~" in fragments else None)
+            for word, fragments in words.items()
+        ]
+        # a DFA would be as fast and take 25 times the memory
+        self._automaton = AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False)
 
     def find(self, text: str) -> list[tuple[list[int], tuple[Token, ...]]]:
         """Where phrases stand: their owners, and their fragments in the text. In the order of starts."""
         found: list[tuple[list[int], tuple[Token, ...]]] = []
         tokens, root = self._tokens(text), self._root
+        present = {token[2] for token in tokens}
         for n, token in enumerate(tokens):
             node = root.get(token[2])
-            if node is not None:
-                if node.owners:
-                    found.append((node.owners, (token,)))
-                if node.children:
-                    _walk(node, text, tokens, n, (token,), found)
+            if node is None:
+                continue
+            if node.owners:
+                found.append((node.owners, (token,)))
+            if not node.goes_on.isdisjoint(present):
+                _walk(node, text, tokens, n, (token,), present, found)
         return found
 
     def _tokens(self, text: str) -> list[Token]:
         """The fragments that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
-        if not len(self._automaton):
-            return []
         tokens: list[Token] = []
-        around = f" {text} "
-        for last, (length, left, right, whole, begun) in self._automaton.iter(text):
-            start = last - length + 1
+        text = text if text.isascii() else mended(text)
+        around, words = f" {text} ", self._words
+        for n, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            left, right, whole, begun = words[n]
             if left and around[start].isalnum():
                 continue
-            if whole is not None and not (right and around[last + 2].isalnum()):
-                tokens.append((start, last + 1, whole))
+            if whole is not None and not (right and around[end + 1].isalnum()):
+                tokens.append((start, end, whole))
             if begun is not None:
-                tokens.append((start, last + 1, begun))
+                tokens.append((start, end, begun))
         tokens.sort(key=_START)
         return tokens
 
@@ -142,26 +145,33 @@ def _in_word(letter: str) -> bool:
 
 
 def _walk(
-    node: _Node, text: str, tokens: list[Token], n: int, path: tuple[Token, ...], found: list[tuple[list[int], tuple[Token, ...]]]
+    node: _Node,
+    text: str,
+    tokens: list[Token],
+    n: int,
+    path: tuple[Token, ...],
+    present: set[str],
+    found: list[tuple[list[int], tuple[Token, ...]]],
 ) -> None:
     """Adds the phrases that go on from a token, whose fragments so far are `path`."""
     at = tokens[n][1]
     limit = at + GAPS["*"]
     stop = text.find(". ", at, limit)
     limit = limit if stop < 0 else stop
+    children = node.children
     for m in range(n + 1, len(tokens)):
         token = tokens[m]
         start = token[0]
         if start > limit:
             return
-        below = node.children.get(token[2])
-        if below is not None and start >= at:
-            for gap, child in below.items():
-                if _reaches(text[at:start], gap):
-                    if child.owners:
-                        found.append((child.owners, (*path, token)))
-                    if child.children:
-                        _walk(child, text, tokens, m, (*path, token), found)
+        if start < at or token[2] not in children:
+            continue
+        for gap, child in children[token[2]].items():
+            if _reaches(text[at:start], gap):
+                if child.owners:
+                    found.append((child.owners, (*path, token)))
+                if not child.goes_on.isdisjoint(present):
+                    _walk(child, text, tokens, m, (*path, token), present, found)
 
 
 def _reaches(between: str, gap: int) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from analyzer.classify import phrases
 from analyzer.classify.masks import is_clear
-from analyzer.classify.phrases import Phrase, Phrases, Places
+from analyzer.classify.phrases import Phrase, Phrases, Places, Token
 from analyzer.model import Severity
 
 KEYS = {"reason", "phrases", "unless", "sure", "temporary", "at", "hosts", "source", "examples", "counter"}
@@ -90,21 +90,20 @@ class Rules:
         Words within hosts and addresses count for rules about hosts only, unless `names`.
         """
         low, places = phrases.flat(text)
-        hits: dict[int, tuple[int, int]] = {}
+        hits: dict[int, list[tuple[Token, ...]]] = {}
         for owners, tokens in self.phrases.find(low):
-            clear: bool | None = True if names else None
             for owner in owners:
                 if owner in hits:
-                    continue
-                if clear is None and not self.rules[owner].hosts:
-                    clear = all(is_clear(text, *_place(places, s, e)) for s, e, _ in tokens)
-                if clear or self.rules[owner].hosts:
-                    hits[owner] = _place(places, tokens[0][0], tokens[-1][1])
-        if len(hits) > 1:
-            hits = {owner: hits[owner] for owner in sorted(hits, key=self.ranks.__getitem__)}
-        for owner, (start, end) in hits.items():
-            if _applies(self.rules[owner], low, host):
-                yield Hit(self.rules[owner], start, end)
+                    hits[owner].append(tokens)
+                else:
+                    hits[owner] = [tokens]
+        for owner in sorted(hits, key=self.ranks.__getitem__) if len(hits) > 1 else hits:
+            rule = self.rules[owner]
+            for tokens in hits[owner]:
+                if names or rule.hosts or all(is_clear(text, *_place(places, s, e)) for s, e, _ in tokens):
+                    if _applies(rule, low, host):
+                        yield Hit(rule, *_place(places, tokens[0][0], tokens[-1][1]))
+                    break
 
 
 def _place(places: Places | None, start: int, end: int) -> tuple[int, int]:

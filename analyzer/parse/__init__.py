@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Outcome, Report
-from analyzer.parse import autoreply, dsn, feedback, managers, other, prose, sns
+from analyzer.parse import autoreply, dsn, feedback, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
-from analyzer.parse.original import mailed_to, original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
 
 
 def parse(capture: Capture) -> Report:
@@ -50,7 +49,7 @@ def parse_message(data: bytes) -> Report:
         )
     )
     cuts = message.cuts()
-    return replace(report, truncated=tuple(dict.fromkeys((*cuts, *report.truncated)))) if cuts else report
+    return report._replace(truncated=tuple(dict.fromkeys((*cuts, *report.truncated)))) if cuts else report
 
 
 def _delivery_status(message: Message) -> Report | None:
@@ -75,7 +74,7 @@ def _delivery_status(message: Message) -> Report | None:
     return Report(
         found[0].kind,
         "dsn",
-        prose.through_alias(tuple(found), mailed_to(headers), message.top.header("to")),
+        prose.through_alias(tuple(found), headers, message.top),
         about,
         reporting,
         date(message.top.header("date")),
@@ -83,24 +82,32 @@ def _delivery_status(message: Message) -> Report | None:
     )
 
 
-_ALIASED = (b"generated from", b"expanded from", b"forwarded f", b"originally ")
+_ALIASED = ("generated from", "expanded from", "forwarded f", "originally ")
 
 
 class _Letter:
-    """What the reporter wrote around the fields; most fields say so much that it is not read."""
+    """What the reporter wrote around the fields; most fields say so much that little of it is read."""
 
     def __init__(self, message: Message) -> None:
         self._message = message
 
     @cached_property
-    def _parts(self) -> tuple[str, str]:
+    def all(self) -> str:
+        """The text, with a message that may be returned in it."""
         text = next((p.text() for p in self._message.own("text/plain")), "")
-        return split_text((text or autoreply.text_of(self._message))[: prose.MOST_TEXT])
+        return (text or autoreply.text_of(self._message))[: prose.MOST_TEXT]
 
     @cached_property
+    def _parts(self) -> tuple[str, str]:
+        return split_text(self.all)
+
+    @property
     def names_aliases(self) -> bool:
         """Whether it may say which alias led to a target."""
-        return any(words in self._message.data for words in _ALIASED)
+        for words in _ALIASED:  # noqa: SIM110  # a generator would take as long as the search
+            if words in self.all:
+                return True
+        return False
 
     @property
     def own(self) -> str:
@@ -126,7 +133,7 @@ def _merged(found: list[Outcome]) -> list[Outcome]:
 def _is_last_line(outcome: Outcome, letter: _Letter) -> bool:
     """Whether the field has the last line alone of a reply of several, as Courier's."""
     more = f"{outcome.reply_code}-"
-    return more not in (outcome.diagnostic or "") and more in letter.own
+    return more in letter.all and more not in (outcome.diagnostic or "") and more in letter.own
 
 
 def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) -> Outcome:
@@ -138,12 +145,13 @@ def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) 
         same = [a for a in mailed if recipient and a.partition("@")[0].lower() == recipient.lower()]
         whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
         if whole:
-            outcome = replace(outcome, recipient=whole, final=recipient)
+            outcome = outcome._replace(recipient=whole, final=recipient)
     if not outcome.final and letter.names_aliases:
         outcome = prose.from_alias(outcome, prose.near(letter.own, outcome, alone), alone)
     if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not _is_last_line(outcome, letter):
         # the receiver's words are there in full: the text can only add at which step they were said
-        if outcome.stage is None and (step := prose.step(outcome, letter.own, alone)):
-            return replace(outcome, stage=step)
+        tells = outcome.stage is None and (session.may_be(letter.all) or dsn.stage(letter.all))
+        if tells and (step := prose.step(outcome, letter.own, alone)):
+            return outcome._replace(stage=step)
         return outcome
     return prose.describe(outcome, letter.own, alone)

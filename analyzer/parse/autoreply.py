@@ -7,7 +7,6 @@ A header that only such answers bear decides alone, and so does a subject that s
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from analyzer.model import Kind, Original, Outcome, Report
 from analyzer.parse import address
@@ -151,7 +150,7 @@ def _mailed(outcome: Outcome, message: Message, headers: Headers) -> Outcome:
     mailed = verp(message) or (returned[0] if len(returned) == 1 else None)
     if not mailed or mailed.lower() == (outcome.recipient or "").lower():
         return outcome
-    return replace(outcome, recipient=mailed, final=outcome.recipient)
+    return outcome._replace(recipient=mailed, final=outcome.recipient)
 
 
 def reply_type(subject: str, text: str) -> str:

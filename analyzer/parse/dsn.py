@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from ahocorasick_rs import AhoCorasick, MatchKind
+
 from analyzer.model import Kind, Outcome, Stage
 from analyzer.parse import address
 from analyzer.parse.headers import MAX_VALUE
 from analyzer.parse.mime import Message, Part, decode
-from analyzer.parse.words import Words
+from analyzer.parse.words import small
 
 TYPES = {"message/delivery-status", "message/global-delivery-status"}
 KIND = {
@@ -24,21 +26,33 @@ MAX_RECIPIENTS = 10_000
 MAX_STATUS_BYTES = 8 * 1024 * 1024
 
 _FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
+_USUAL = re.compile(r"(?:rfc822|RFC822) ?; ?<?((?!IMCEA|imcea)[A-Za-z0-9_.+=-]{1,64}@[A-Za-z0-9.-]{1,255})>?")  # nearly every recipient
 _COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other)[^()]{6,300})\)", re.I)
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _WORD = re.compile(r"\s*[A-Za-z][\w-]{0,30}\s*")
 _FATE = {"action", "status", "diagnostic-code"}
 _LIKE_STATUS = re.compile(rb"\s*(?:Reporting-MTA|Original-Envelope-Id|Arrival-Date|Final-Recipient|Original-Recipient)[ \t]*:", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
-_AFTER = r"(?:in reply to|after|response to|to command|sending|>>>)\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
-# words that must stand in the text besides
-_STAGES = (
-    (("data", "body", "message"), Words(_AFTER + r"(?:DATA\b|message body|\.(?=\s|$))|end of (?:data|message)|after (?:body|header|(?:sending|transmitting) the (?:message|data))|\bBDAT\b|failed after I sent the message"), Stage.DATA),
-    (("rcpt", "recipient"), Words(_AFTER + r"RCPT|does(?: not|n't) like (?:the )?recipient|did not like our RCPT"), Stage.RCPT),
-    (("mail", "sender"), Words(_AFTER + r"MAIL|(?:but|the) sender was rejected|does(?: not|n't) like (?:the )?sender|(?:rejected|refused) the sender"), Stage.MAIL),
-    (("helo", "ehlo", "lhlo", "name"), Words(_AFTER + r"(?:HELO|EHLO|LHLO)|my (?:host ?)?name was rejected|does(?: not|n't) like my name|HELO was rejected"), Stage.EHLO),
-    (("auth",), Words(_AFTER + r"AUTH"), Stage.AUTH),
-    (("connect", "initial", "refused to talk", "greeting"), Words(r"initial connection|connect(?:ing|ion)? (?:to|with)|while performing the (?:EHLO|initial)|refused to talk to me|greeting"), Stage.CONNECT),
+_AFTER = r"\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
+# how the words begin that tell a step, how they go on, and the step's name
+_STEPS = (
+    *((sign, re.compile(re.escape(sign) + _AFTER + r"(?:(?P<data>data\b|message body|\.(?=\s|$))|(?P<rcpt>rcpt)|(?P<mail>mail)|(?P<ehlo>helo|[el]hlo)|(?P<auth>auth))"))
+      for sign in ("in reply to", "response to", "to command", "sending", ">>>")),
+    ("after", re.compile(r"after" + _AFTER + r"(?:(?P<data>data\b|message body|\.(?=\s|$)|body|header|i sent the message|(?:sending|transmitting) (?:the )?(?:message|data))|(?P<rcpt>rcpt)|(?P<mail>mail)|(?P<ehlo>helo|[el]hlo)|(?P<auth>auth))")),
+    ("end of ", re.compile(r"(?P<data>end of (?:data|message))")),
+    ("bdat", re.compile(r"(?P<data>\bbdat\b)")),
+    ("like ", re.compile(r"(?<=not |n't )like (?:(?P<rcpt>(?:the )?recipient|our rcpt)|(?P<mail>(?:the )?sender)|(?P<ehlo>my name))")),
+    (" sender", re.compile(r"(?P<mail>(?<=but) sender was rejected|(?<=the) sender was rejected|(?<=rejected the) sender|(?<=refused the) sender)")),
+    ("name was rejected", re.compile(r"(?P<ehlo>(?<=my )name was rejected|(?<=host )name was rejected|(?<=my host)name was rejected)")),
+    ("helo was rejected", re.compile(r"(?P<ehlo>helo was rejected)")),
+    ("connect", re.compile(r"(?P<connect>connect(?:ing|ion)? (?:to|with)|(?<=initial )connection)")),
+    ("while performing the ", re.compile(r"(?P<connect>while performing the (?:ehlo|initial))")),
+    ("refused to talk to me", re.compile(r"(?P<connect>refused to talk to me)")),
+    ("greeting", re.compile(r"(?P<connect>greeting)")),
 )  # fmt: skip
+_SIGNS = AhoCorasick([sign for sign, _ in _STEPS], matchkind=MatchKind.LeftmostFirst)
+_ORDER = {name: n for n, name in enumerate(("data", "rcpt", "mail", "ehlo", "auth", "connect"))}
+"""Which of several steps is meant: the first of these."""
 
 
 def groups(text: str) -> tuple[dict[str, str], list[dict[str, str]], bool]:
@@ -84,11 +98,11 @@ def _fields(text: str) -> Iterable[tuple[str, str]]:
 @lru_cache(maxsize=16)  # a list of many names has one text
 def stage(text: str) -> Stage | None:
     """The step of the dialogue that the words speak of, where they do."""
-    text = text[:4000]
-    for words, pattern, step in _STAGES:
-        if pattern.search(text) and any(w in text.lower() for w in words):
-            return step
-    return None
+    low, told = small(text[:4000]), set[str]()
+    for n, at, _ in _SIGNS.find_matches_as_indexes(low):
+        if (match := _STEPS[n][1].match(low, at)) and match.lastgroup:
+            told.add(match.lastgroup)
+    return Stage(min(told, key=_ORDER.__getitem__)) if told else None
 
 
 def status_parts(message: Message) -> list[Part]:
@@ -123,17 +137,18 @@ def _outcome(group: dict[str, str]) -> Outcome:
     actual = group.get("x-actual-recipient", "")  # Sendmail's: where an alias leads; a program may stand there
     final = _recipient(actual) if actual.lower().startswith("rfc822") or not named else named
     original = _recipient(group.get("original-recipient"))
-    said = next((group[n] for n in ("diagnostic-code", "x-diagnostic-code", "smtp-remote-response") if group.get(n)), "")
+    said = group.get("diagnostic-code") or group.get("x-diagnostic-code") or group.get("smtp-remote-response")
     diagnostic = _untyped(said or group.get("x-supplementary-info", "").strip("<>").rpartition("smtp;")[2])
-    if not diagnostic and (comment := _COMMENT.search(group.get("status", ""))):
+    field = group.get("status", "")
+    if not diagnostic and (comment := _COMMENT.search(field)):
         diagnostic = comment.group(1)  # 5.0.0 (recipient reached disk quota)
-    field_status = address.enhanced(group.get("status", ""))
+    field_status = field if _STATUS.fullmatch(field) else address.enhanced(field)
     code, reply_status = address.reply(diagnostic)
     recipient = original if original and "@" in original else named or final or original
     return Outcome(
         kind=_kind(group.get("action", ""), field_status, code),
         recipient=recipient,
-        final=final if final and recipient and final.lower() != recipient.lower() else None,
+        final=final if final and recipient and final != recipient and final.lower() != recipient.lower() else None,
         status=reply_status or field_status,
         reply_code=code,
         diagnostic=diagnostic[:2000] or None,
@@ -143,7 +158,9 @@ def _outcome(group: dict[str, str]) -> Outcome:
 
 
 def _kind(action: str, status: str | None, code: str | None) -> Kind:
-    word = action.split("(")[0].split(";")[0].strip().lower()
+    word = action.lower()
+    if word not in KIND:
+        word = word.split("(")[0].split(";")[0].strip()
     if word in KIND:
         # a permanent reply under a permanent status is not tried again
         return Kind.BOUNCED if KIND[word] is Kind.DELAYED and (status or "4")[0] == (code or "4")[0] == "5" else KIND[word]
@@ -154,6 +171,8 @@ def _kind(action: str, status: str | None, code: str | None) -> Kind:
 def _recipient(value: str | None) -> str | None:
     if not value:
         return None
+    if usual := _USUAL.fullmatch(value):
+        return usual[1]
     if value.lower().startswith("utf-8"):
         # RFC 6533 §3: \x{00E9} stands for é
         value = re.sub(r"\\x\{([0-9A-Fa-f]{2,6})\}", lambda m: _char(m.group(1)), value)
@@ -168,6 +187,8 @@ def _char(digits: str) -> str:
 
 
 def _untyped(value: str) -> str:
+    if value.startswith("smtp;"):
+        return value[5:].strip()
     kind, semicolon, rest = value.partition(";")
     return rest.strip() if semicolon and _WORD.fullmatch(kind) else value.strip()
 

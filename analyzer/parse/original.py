@@ -12,7 +12,7 @@ from analyzer.model import Original
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode, words
-from analyzer.parse.words import Words
+from analyzer.parse.words import Words, small
 
 RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822"}
 _TITLE = Words(
@@ -20,8 +20,8 @@ _TITLE = Words(
     r"message header follows|unsent message|メッセージ).{0,80}$"
 )
 _FIELD = re.compile(r"[ \t>|]{0,8}(?:Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900}$", re.I)
-# how such a line begins, to be found from line to line
-_BEGINS = re.compile(r"\n[ \t>|]{0,8}(?:--|received|return-path|x-mailer|message-id|from|date|mime-version)", re.I)
+# how such a line begins in small letters, to be found from line to line
+_BEGINS = re.compile(r"\n[ \t>|]{0,8}(?:--|received|return-path|x-mailer|message-id|from|date|mime-version)")
 _NAMES = re.compile(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", re.M)
 _OWN_FIELDS = {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}
 _TRACES = {"received", "return-path", "message-id", "mime-version", "content-type"}
@@ -58,7 +58,10 @@ def split_text(text: str) -> tuple[str, str]:
 
     A few indented lines that repeat whom the message went to and what it was called are the reporter's own.
     """
-    for line in _BEGINS.finditer("\n" + text):
+    low = small(text)
+    if not any(map(low.__contains__, _TRACES)) and "--" not in low:
+        return text, ""
+    for line in _BEGINS.finditer("\n" + low):
         start, end = line.start(), text.find("\n", line.start())
         said = text[start : end if end >= 0 else len(text)]
         field = _FIELD.match(said)
@@ -145,19 +148,26 @@ def recipients(headers: Headers) -> list[str]:
     return tos or noted[:1]
 
 
-def mailed_to(headers: Headers) -> str | None:
-    """The one address that the sender mailed, where the returned message tells it: an alias may have led the message elsewhere.
-
-    Of a list's mail the list was mailed, and the subscriber is whom the report is about: None.
-    """
-    noted = [
-        a for n in ("delivered-to", "x-original-to") for v in headers.values(n)[-1:] for a in address.addresses(decode(v, b"utf-8"), 1)
-    ]
-    hops = [m for value in headers.values("received", 30) for m in _FOR.findall(value) if b"@" in m]
-    told = noted[0] if noted else hops[-1].decode("utf-8", "replace") if hops else None
-    if told is None or headers.any(_OF_LISTS) or headers.raw("precedence").strip().lower() == b"list":
+def noted(headers: Headers) -> str | None:
+    """The address under which the first system that noted one took the returned message."""
+    for name in ("delivered-to", "x-original-to"):
+        for value in headers.values(name)[-1:]:
+            if found := address.addresses(decode(value, b"utf-8"), 1):
+                return found[0]
+    if b"for" not in headers.low():
         return None
-    return told
+    hops = [m for value in headers.values("received", 30) if b"for" in value for m in _FOR.findall(value) if b"@" in m]
+    return hops[-1].decode("utf-8", "replace") if hops else None
+
+
+def of_a_list(headers: Headers) -> bool:
+    """Whether a mailing list distributed the message: the list was mailed, and the subscriber is whom a report is about."""
+    return headers.any(_OF_LISTS) or headers.raw("precedence").strip().lower() == b"list"
+
+
+def mailed_to(headers: Headers) -> str | None:
+    """The one address that the sender mailed, where the returned message tells it: an alias may have led the message elsewhere."""
+    return None if of_a_list(headers) else noted(headers)
 
 
 def message_id(value: str) -> str | None:

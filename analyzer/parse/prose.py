@@ -8,7 +8,6 @@ flufl.bounce is the last witness, heard only for who bounced, never for why.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
@@ -17,8 +16,9 @@ from analyzer.parse import address, dsn, session
 from analyzer.parse.autoreply import CALENDAR, DESKS, LISTS, PERSONS, TRACKERS, is_challenge
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.dsn import stage
-from analyzer.parse.mime import Message, date
-from analyzer.parse.original import mailed_to, original, returned_headers, split_text, text_headers
+from analyzer.parse.headers import Headers
+from analyzer.parse.mime import Message, Part, date
+from analyzer.parse.original import noted, of_a_list, original, returned_headers, split_text, text_headers
 from analyzer.parse.who import DAEMON, alias_of, heads, who
 from analyzer.parse.words import Words
 
@@ -133,23 +133,26 @@ def parse(message: Message) -> Report | None:
         kind = _kind(top.header("subject"), own)
         names = frozenset(a.lower() for a in found)
         outcomes = tuple(describe(Outcome(kind, a), own, len(found) == 1, names) for a in found) or (describe(Outcome(kind), own, True),)
-        outcomes = through_alias(outcomes, mailed_to(headers), top.header("to"))
+        outcomes = through_alias(outcomes, headers, top)
     if not any(o.reply_code or o.status for o in outcomes) and is_challenge(own):
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
                   truncated=(*["recipients"] * (len(outcomes) >= MAX_RECIPIENTS), *["texts"] * (len(text) >= MOST_TEXT)))  # fmt: skip
 
 
-def through_alias(outcomes: tuple[Outcome, ...], mailed: str | None, to: str) -> tuple[Outcome, ...]:
-    """The outcomes with the address that was mailed, where a report names its targets alone; `to` is whom the report was sent to.
+def through_alias(outcomes: tuple[Outcome, ...], headers: Headers, top: Part) -> tuple[Outcome, ...]:
+    """The outcomes with the address that was mailed, where a report names its targets alone; `headers` are those of the returned message.
 
     An address of the sender's own domain that leads to several others is a list of his: they were mailed, and not the list.
     """
-    if mailed and len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in to.lower():
+    mailed = noted(headers)
+    if mailed is None or any(
+        mailed == o.recipient or mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes
+    ):
         return outcomes
-    if not mailed or any(mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes):
+    if of_a_list(headers) or (len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in top.header("to").lower()):
         return outcomes
-    return tuple(o if o.final or not o.recipient else replace(o, recipient=mailed, final=o.recipient) for o in outcomes)
+    return tuple(o if o.final or not o.recipient else o._replace(recipient=mailed, final=o.recipient) for o in outcomes)
 
 
 def is_bounce(message: Message, own: str) -> bool:
@@ -269,8 +272,7 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     if status is None:
         status = address.reply(about)[1] if alone else None
     step_said = None if outcome.stage or heard else stage(about)
-    return replace(
-        outcome,
+    return outcome._replace(
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=heard.words
@@ -294,7 +296,7 @@ def from_alias(outcome: Outcome, about: str, alone: bool) -> Outcome:
     # it stands in the line of the target, or in the one after it
     alias = alias_of("\n".join(about[at : at + 1000].split("\n", 2)[:2])) if at >= 0 else alias_of(about) if alone else None
     if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
-        return replace(outcome, recipient=alias, final=outcome.recipient)
+        return outcome._replace(recipient=alias, final=outcome.recipient)
     return outcome
 
 

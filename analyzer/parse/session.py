@@ -30,7 +30,7 @@ _OWN = re.compile(
 )  # what the reporter itself found, before its verdict
 # "maildrop: maildir over quota."
 _LOCAL = re.compile(r"^[a-z][\w./-]{2,30}: [^<>@\n]{8,300}$")
-_SIGN = re.compile(r"\.\.\. |>>>|-->|=>|C:|<<<")
+_SIGNS = ("... ", ">>>", "-->", "=>", "C:", "<<<")
 _CODE = re.compile(r"[45]\d\d")
 _MARK = re.compile(
     # whatever one of the patterns above may match, found from line to line
@@ -57,10 +57,15 @@ class Said:
 
 def said(text: str) -> tuple[Said, ...]:
     """What a text's transcript says, recipient by recipient, in order; a last one without a recipient for refusals that name none."""
-    # without one of these there is neither a verdict on a recipient, nor a host or a command that a refusal answers
-    if _SIGN.search(text) or "talking to " in small(text):
-        return _heard(text)
-    return ()
+    return _heard(text) if may_be(text) else ()
+
+
+def may_be(text: str) -> bool:
+    """Whether there may be a session in a text: without these signs there is neither a verdict on a recipient, nor a host or a command that a refusal answers."""
+    for sign in _SIGNS:
+        if sign in text:
+            return True
+    return "talking to " in small(text)
 
 
 @lru_cache(maxsize=4)  # asked again for each recipient of one report

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-import ahocorasick
+from ahocorasick_rs import AhoCorasick, Implementation
 
 LEAST = 3
 """Bytes of a beginning that is worth looking for; shorter ones stand everywhere."""
@@ -19,6 +19,7 @@ LONG, MANY = 12, 400
 """Characters of a beginning, and beginnings of a pattern, that tell enough."""
 FEW = 8
 """Beginnings that are sooner looked for one by one than all together."""
+_HALF = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r"\\.|\(\?(?:P?<\w+>|[:=!]|<[=!])|.", re.S)
 
 
@@ -28,7 +29,12 @@ def small(text: str) -> str:
     if text.isascii():
         return text.lower()
     # what `re.I` holds to be the same letter, and `str.lower` does not
-    return text.replace("İ", "i").lower().replace("ſ", "s").replace("ı", "i")
+    return mended(text).replace("İ", "i").lower().replace("ſ", "s").replace("ı", "i")
+
+
+def mended(text: str) -> str:
+    """The text with � for each half of a character that stands alone: strangers write such, and no automaton takes them."""
+    return _HALF.sub("�", text)
 
 
 class Words:
@@ -116,26 +122,23 @@ def _heard(text: str) -> tuple[str, dict[Words, list[int]]]:
     """A text in small letters, and where in it each pattern may begin."""
     low = small(text)
     places: dict[Words, list[int]] = {}
-    for last, (length, patterns) in _automaton().iter(low):
-        for pattern in patterns:
+    automaton, owners = _automaton()
+    for n, start, _ in automaton.find_matches_as_indexes(low, overlapping=True):
+        for pattern in owners[n]:
             if pattern in places:
-                places[pattern].append(last - length + 1)
+                places[pattern].append(start)
             else:
-                places[pattern] = [last - length + 1]
+                places[pattern] = [start]
     return low, places
 
 
 @lru_cache(maxsize=1)
-def _automaton() -> Any:
+def _automaton() -> tuple[AhoCorasick, list[list[Words]]]:
     words: dict[str, list[Words]] = {}
     for pattern in _patterns:
         for word in pattern.begins:
             words.setdefault(word, []).append(pattern)
-    found: Any = ahocorasick.Automaton()
-    for word, patterns in words.items():
-        found.add_word(word, (len(word), tuple(patterns)))
-    found.make_automaton()
-    return found
+    return AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False), list(words.values())
 
 
 def beginnings(pattern: str, flags: int = 0) -> frozenset[str]:
