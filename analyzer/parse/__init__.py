@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from analyzer.model import MESSAGE, ROWS, TEST_SEND, Capture, Kind, Outcome, Report
-from analyzer.parse import autoreply, dsn, feedback, managers, other, prose, session, sns
+from analyzer.parse import about, autoreply, bounce, dsn, feedback, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
 from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
@@ -39,7 +39,7 @@ def parse_message(data: bytes) -> Report:
         or sns.parse(message)
         or other.parse(message)
         # mail systems mark their bounces "auto-replied" too: what a mailer writes is a bounce first
-        or (prose.parse(message) if prose.is_from_a_mailer(message) else None)
+        or (prose.parse(message) if bounce.is_from_a_mailer(message) else None)
         or managers.parse(message)
         or autoreply.parse(message)
         or prose.parse(message)
@@ -69,13 +69,13 @@ def _delivery_status(message: Message) -> Report | None:
         return None
     letter = _Letter(message)
     headers = returned_headers(message) or text_headers(letter.rest)
-    about = original(headers, envelope_id)
+    told = original(headers, envelope_id)
     found = [_complete(o, letter, headers, len(found) == 1) for o in (_merged(found) if len(found) > 1 else found)]
     return Report(
         found[0].kind,
         "dsn",
         prose.through_alias(tuple(found), headers, message.top),
-        about,
+        told,
         reporting,
         date(message.top.header("date")),
         truncated=tuple(dict.fromkeys(truncated)),
@@ -95,7 +95,7 @@ class _Letter:
     def all(self) -> str:
         """The text, with a message that may be returned in it."""
         text = next((p.text() for p in self._message.own("text/plain")), "")
-        return (text or autoreply.text_of(self._message))[: prose.MOST_TEXT]
+        return (text or autoreply.text_of(self._message))[: bounce.MOST_TEXT]
 
     @cached_property
     def _parts(self) -> tuple[str, str]:
@@ -147,11 +147,11 @@ def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) 
         if whole:
             outcome = outcome._replace(recipient=whole, final=recipient)
     if not outcome.final and letter.names_aliases:
-        outcome = prose.from_alias(outcome, prose.near(letter.own, outcome, alone), alone)
+        outcome = about.from_alias(outcome, about.near(letter.own, outcome, alone), alone)
     if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not _is_last_line(outcome, letter):
         # the receiver's words are there in full: the text can only add at which step they were said
         tells = outcome.stage is None and (session.may_be(letter.all) or dsn.stage(letter.all))
-        if tells and (step := prose.step(outcome, letter.own, alone)):
+        if tells and (step := about.step(outcome, letter.own, alone)):
             return outcome._replace(stage=step)
         return outcome
-    return prose.describe(outcome, letter.own, alone)
+    return about.describe(outcome, letter.own, alone)

@@ -24,12 +24,20 @@ _HEADERS = (
 DESKS = ("rt-ticket", "x-rt-loop-prevention", "x-otrs-loop", "x-jira-fingerprint", "x-fc-machinegenerated", "x-hesk")
 """Headers of programs that keep tickets: they answer those who write, and tell those who work on it."""
 _DESK = Words(r"zendesk|freshdesk|helpscout|otrs|kayako|hesk|osticket|jira|servicenow|intercom|request tracker|desk\.com")
+_OF_DESKS = Words(
+    r"action=agent|agentticket|\bin (?:the |der )?queue\b|assigned to you|neues ticket|new ticket (?:in|from|by)\b|customer .{1,60} wrote"
+)
+"""What such a program tells those who work on its tickets."""
 _PROGRAM = Words(r"auto-?(?:matic )?(?:respon|repl|antwort)|vacation|out-?of-?office|infobot|mailbot|autoresp")
 _AWAY = Words(rf"[\[(【]?(?:{AWAY})[^?]{{0,60}}$")
 """A subject that hardly says more than that somebody is away."""
-_FOR_MANY = Words(
+FOR_MANY = Words(
     r"unsubscrib|abbestell|vom newsletter abmelden|d[ée]sabonn|d[ée]sinscri|darse de baja|cancelar (?:la )?suscripci|disiscri|cancella(?:re)? (?:la tua |l')?iscrizione|afmelden|uitschrijven|wypisz|отписаться|配信停止|配信解除|退订|수신거부|avregistrera|avprenumerera"
 )
+_ACCOUNT = Words(
+    r"password|passwor[dt]|kennwort|mot de passe|contrase[ñn]a|senha|wachtwoord|has[łl]o|парол|パスワード|密码|密碼|비밀번호|verification code|確認コード|验证码"
+)
+"""What a program tells its user because he asked for it."""
 _ELSE = re.compile(
     r"(?:no-?reply|do-?not-?reply|notifi\w*|newsletter\w*|alerts?|billing|invoices?|orders?|shop|store|promo\w*|news)(?:[+.@-]|$)", re.I
 )
@@ -38,21 +46,22 @@ CALENDAR = Words(
     r"\s*(?:accepted|declined|tentative|canceled|cancelled|invitation|updated invitation|zugesagt|abgesagt|abgelehnt|mit vorbehalt|accepté|refusé|provisoire|aceptad[ao]|rechazad[ao]|accettato|rifiutato|geaccepteerd|afgewezen)\s*:",
 )
 PERSONS = Words(
-    r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|zimbra"
+    r"outlook(?! express 5\.5 smtp)|thunderbird|apple mail|iphone|ipad|evolution|k-9|mutt|claws|eudora|the bat|gnus|sylpheed|airmail|postbox|windows ?(?:live )?mail|roundcube|squirrelmail|openwebmail|becky!|zimbra|<(?:al)?pine\."
 )
 """Programs in which people write mail."""
 TRACKERS = (
     "x-gitlab-project", "x-gitlab-pipeline-id", "x-github-reason", "x-github-sender", "x-jira-fingerprint", "x-redmine-host", "x-sentry-project",
-    "x-jenkins-job", "x-bugzilla-reason", "x-trac-project", "x-discourse-post-id", "x-phabricator-sent-this-message", "x-gerrit-messagetype",
+    "x-jenkins-job", "x-bugzilla-reason", "x-trac-project", "x-debian-pr-package", "x-debian-pr-message", "x-discourse-post-id", "x-phabricator-sent-this-message", "x-gerrit-messagetype",
 )  # fmt: skip
 """Headers of programs in which people write about software."""
-LISTS = ("list-id", "list-unsubscribe", "list-post")
+LISTS = ("list-id", "list-unsubscribe", "list-post", "x-ml-name", "x-mlserver", "x-beenthere", "x-mailing-list", "mailing-list")
 """Headers of mail that went to many."""
 _ANSWER = Words(r"\s*(?:re|aw|sv|fwd?|wg)\s*:")
 _UNSUBSCRIBE = Words(
     r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b[^\n]{0,120}$",
 )
 _SHORT = 400  # characters of a text that says no more than that somebody is away
+_BRIEF = 1200  # of one that says that an address is no longer read
 _MOST = 4000  # characters of a text that are looked at
 
 
@@ -80,6 +89,7 @@ def _is_answer(message: Message, subject: str) -> bool:
     precedence = top.header("precedence").strip().lower()
     if (
         (top.headers.any(LISTS) and not submitted.startswith("auto-replied"))
+        or precedence == "list"
         or CALENDAR.match(subject)
         or any(p.type == "text/calendar" for p in message.parts[:20])
     ):
@@ -97,6 +107,8 @@ def _is_answer(message: Message, subject: str) -> bool:
     # people answer automatic replies too
     if said and said.group("certain") and not (_ANSWER.match(subject) and top.header("cc")):
         return True
+    if _ANSWER.match(subject) and not generated and top.raw("in-reply-to") and "\n>" in text_of(message)[:_MOST]:
+        return False  # machines that answer do not quote
     return not _ELSE.match(sender_of(top)) and _answers(message, subject, generated)
 
 
@@ -113,8 +125,8 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
         return True
     text = text_of(message)[:_MOST]
     if desk and RECEIVED.search(text) and not _ANSWER.match(subject):
-        return True
-    if desk or _FOR_MANY.search(text) or ELSEWHERE.search(subject + text[:1000]):
+        return not _OF_DESKS.search(subject + text)
+    if desk or _ACCOUNT.search(subject) or FOR_MANY.search(text) or ELSEWHERE.search(subject + text[:1000]):
         return False
     reply = bool(REPLY.search(text))
     away = TYPES["vacation"].search(text) is not None
@@ -136,7 +148,7 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
     gone = any(TYPES[name].search(text) for name in ("inbox-retired", "challenge"))
     if (away or gone or any(TYPES[name].search(subject) for name in ("vacation", "inbox-retired", "challenge"))) and (reply or null):
         return True
-    return bulk and gone
+    return bulk and gone and len(text) < _BRIEF
 
 
 def _alone(message: Message) -> bool:

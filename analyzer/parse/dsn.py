@@ -32,6 +32,7 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _WORD = re.compile(r"\s*[A-Za-z][\w-]{0,30}\s*")
 _FATE = {"action", "status", "diagnostic-code"}
 _LIKE_STATUS = re.compile(rb"\s*(?:Reporting-MTA|Original-Envelope-Id|Arrival-Date|Final-Recipient|Original-Recipient)[ \t]*:", re.I)
+_SENT_ON = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|i|vs|re|aw)\s*:", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
 _AFTER = r"\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
 # how the words begin that tell a step, how they go on, and the step's name
@@ -108,7 +109,12 @@ def stage(text: str) -> Stage | None:
 def status_parts(message: Message) -> list[Part]:
     """The delivery-status parts: those of the report itself, else those of a report that it holds."""
     parts = [p for p in message.parts if p.type in TYPES]
-    return [p for p in parts if not p.inside] or _mistyped(message) or parts
+    return [p for p in parts if not p.inside] or _mistyped(message) or ([] if parts and _asks(message) else parts)
+
+
+def _asks(message: Message) -> bool:
+    """Whether a person attaches a report and asks what it means: it is about mail of his own, and no answer to ours."""
+    return _SENT_ON.match(message.top.header("subject")) is not None and "?" in next((p.text() for p in message.own("text/plain")), "")
 
 
 def _mistyped(message: Message) -> list[Part]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 
 from analyzer.model import Kind, Outcome, Report
-from analyzer.parse import address, prose
+from analyzer.parse import address
+from analyzer.parse.about import describe
+from analyzer.parse.bounce import MOST_TEXT
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import mailed_to, original, returned_headers, sender_of, split_text, text_headers
 from analyzer.parse.words import Words
@@ -40,7 +42,7 @@ def parse(message: Message) -> Report | None:
     signed = _OWNER.match(sender)
     if not signed or top.header("precedence").strip().lower() == "list" or "list-post" in top.headers:
         return None
-    text = next((p.text() for p in message.own("text/plain")), "")[: prose.MOST_TEXT]
+    text = next((p.text() for p in message.own("text/plain")), "")[:MOST_TEXT]
     own, rest = split_text(text)
     said = own[:_ADDRESSED]
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
@@ -53,5 +55,5 @@ def parse(message: Message) -> Report | None:
     named = (a for a in address.addresses(said, 20) if not _OWNER.match(a) and a.lower() not in top.header("to").lower())
     mailed = posted or mailed_to(headers) or next(named, None) or (f"{name}@{sender.rpartition('@')[2]}" if name else None)
     words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
-    outcome = prose.describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
+    outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
     return Report(Kind.BOUNCED, "list", (outcome,), original(headers), reported_at=date(top.header("date")))

@@ -26,6 +26,7 @@ _NAMES = re.compile(r"^[ \t>|]{0,8}([A-Z][A-Za-z-]{1,30})[ \t]*:", re.M)
 _OWN_FIELDS = {"received", "return-path", "message-id", "from", "to", "date", "subject", "mime-version"}
 _TRACES = {"received", "return-path", "message-id", "mime-version", "content-type"}
 _LETTER = ("received", "from", "to", "subject", "message-id")
+_NAMED = re.compile(rb"name=\"?[^\"\n]{0,100}\.(?:822|eml)\b", re.I)  # GroupWise returns messages so
 NONE = Headers(b"")
 """The headers of a message that was not returned."""
 _FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
@@ -46,7 +47,8 @@ def _returned(message: Message) -> Headers:
     for part in message.parts[1:]:
         if part.inside and part.headers.any(_LETTER):
             return part.headers
-        if part.type in RETURNED and not part.type.startswith("message/rfc822"):
+        named = part.type == "application/octet-stream" and _NAMED.search(part.raw("content-type"))
+        if named or (part.type in RETURNED and not part.type.startswith("message/rfc822")):
             found = Headers(part.content().lstrip(b"\n"))
             if found:
                 return found

@@ -17,9 +17,9 @@ from analyzer.model import Stage
 from analyzer.parse.words import small
 
 MOST_LINES = 5000
-_TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?"
+_TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?"
 _TALKING = re.compile(_TIME + r"[. ]{0,4}(?:while )?talking to \[?([\w.-]{1,255})", re.I)
-_COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:|Sent <<<)[ \t]?([A-Za-z]{4})\b")
+_COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:|Sent <<<)[ \t]?([A-Za-z]{4})\b(?:[ \t]+TO:[ \t]*<([^\s<>]{3,320})>)?", re.I)
 _REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:|Received >>>)[ \t]?(.{3,1000})$")
 # "550 5.1.1 <b@example.org>... User unknown"; of old without brackets, and without a code where it tries again: "<b@example.org>... Deferred: "
 _VERDICT = re.compile(
@@ -34,7 +34,7 @@ _SIGNS = ("... ", ">>>", "-->", "=>", "C:", "<<<")
 _CODE = re.compile(r"[45]\d\d")
 _MARK = re.compile(
     # whatever one of the patterns above may match, found from line to line
-    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.|[^\s<>@]{1,64}@[^\s<>]{1,255}?\.\.\.[ ])|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
+    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.|[^\s<>@]{1,64}@[^\s<>]{1,255}?\.\.\.[ ])|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
     re.I,
 )
 _STEP = {
@@ -74,6 +74,7 @@ def _heard(text: str) -> tuple[Said, ...]:
     host: str | None = None
     stage: Stage | None = None
     heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
+    asked: str | None = None  # whom the last RCPT names
     within = False  # a transcript, where a line without a mark is what a local mailer said
     for line in _lines(text):
         within = within or "ranscript of session" in line
@@ -81,6 +82,11 @@ def _heard(text: str) -> tuple[Said, ...]:
             host, stage, heard = match.group(1).rstrip("."), None, {}
         elif match := _COMMAND.match(line):
             stage = _STEP.get(match.group(1).upper(), stage)
+            if match.group(2):
+                if asked and (last := _said(asked, heard, host)):  # the next one is asked about, and no verdict on the last has come
+                    found.setdefault(asked.lower(), last)
+                    heard = {}
+                asked = match.group(2)
         elif match := _REPLY.match(line):
             words = match.group(1).strip()
             if _CODE.match(words) and not _AFTERMATH.search(words):
@@ -95,7 +101,7 @@ def _heard(text: str) -> tuple[Said, ...]:
             heard.setdefault(match.group(1).strip(), stage)
         elif within and _LOCAL.match(line):
             heard.setdefault(line.strip(), None)
-    rest = _said(None, {w: s for w, s in heard.items() if s or host}, host)
+    rest = _said(asked if found and stage is Stage.RCPT else None, {w: s for w, s in heard.items() if s or host}, host)
     return (*found.values(), *([rest] if rest else []))
 
 

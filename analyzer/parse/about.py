@@ -1,0 +1,219 @@
+"""What a text says of one recipient: the receiver's words in it, codes, host, step, and the alias that led there."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from itertools import islice
+
+from analyzer.model import Outcome, Stage
+from analyzer.parse import address, session
+from analyzer.parse.bounce import FAILED
+from analyzer.parse.dsn import stage
+from analyzer.parse.who import alias_of, heads
+from analyzer.parse.words import Words
+
+_ECHO = Words(
+    r"^[ \t>*]{0,8}(?:subject|betreff|objet|asunto|oggetto|件名)[ \t]*:.*(?:\n[ \t]+(?!\S{1,20}:).*)?$", re.M
+)  # of the returned message's own title
+# what mail systems say of every failure alike: no evidence of this one
+_ALWAYS = Words(
+    r"(?:this is|please note that this is) only a (?:temporary failure report|warning)[^.\n]{0,80}|(?:for further assistance|if you (?:need|require) (?:further|more|additional) (?:help|assistance|information))[^\n]{0,160}"
+    r"|(?:please )?(?:contact|forward this (?:error|message) to|send (?:this )?(?:mail|e-?mail|message) to|report this[^\n]{0,30} to) (?:your|the|my|our) (?:local |own |mail |system |e-?mail |internet )*(?:administrator|postmaster|help ?desk|provider|support)[^\n]{0,120}"
+    r"|(?:this (?:message|mail|e-?mail) (?:was|is|has been) |i am an? )(?:created |generated )?automatically?(?: generated| created)?[^.\n]{0,100}|please (?:do not|don't) (?:reply|respond)[^.\n]{0,60}|please reply to <?\S{1,200}\s+if you feel[^\n]{0,60}|include this problem report[^.]{0,120}"
+    r"|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
+)
+_HEADING_ONLY = Words(
+    r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:$|^.{0,30}(?:start of|following|these|below|attached|original message|recipients?)\b[^.]{0,40}$|^(?:-{2,}|={3,})|\b(?:mail|e-?mail|message)s? to$"
+)
+_SAID = Words(
+    r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60})\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
+)
+_HOST = Words(
+    r"(?:host|server|mx|connected to|talking to|by|from|with|mta)[: ]+\[?([A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}|\d{1,3}(?:\.\d{1,3}){3})\]?",
+)
+# "To: ... Subject: ... Sent: ...", of the message that a report is about
+_REPEATED = re.compile(
+    r"^[ \t>]{0,8}(?:to|an|à|a|para|per|aan|do|кому|subject|betreff|objet|asunto|oggetto|onderwerp|temat|тема|sent|gesendet|envoyé|enviado|inviato|verzonden|date|datum)[ \t]*:",
+    re.I | re.M,
+)
+_MAILED = re.compile(r"[ \t>]{0,8}(?:to|an|à|a|para|per|aan|кому|cc)[ \t]*:")
+_LAST_WORD, _WORD, _GAP = re.compile(r"\S*\Z"), re.compile(r"\S{0,40}"), re.compile(r"\s")
+
+
+def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = frozenset()) -> Outcome:
+    """The outcome with what a text says of its recipient: the receiver's words, codes, host and stage.
+
+    `names` are all recipients of the report, in lower case: where the words name the next one, they are no longer about this one.
+    """
+    about = near(text, outcome, alone, names)
+    outcome = from_alias(outcome, about, alone)
+    heard = _heard(text, outcome, alone)
+    words, host = (heard.words, heard.host) if heard else (None, None)
+    told = alone and outcome.diagnostic and outcome.reply_code and outcome.status  # by its fields: the text need not say it again
+    if heard is None and not told:
+        words = _receivers(about)
+    about = heard.words if heard and heard.recipient else about
+    if words is None and not told:
+        words = _paragraph_about(about, outcome, names)
+    if not words and not alone:
+        about = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
+        words = _receivers(about) if _says_once(about) else None
+    code, status = address.reply(words or about)
+    if status is None:
+        status = address.reply(about)[1] if alone else None
+    step_said = None if outcome.stage or heard else stage(about)
+    return outcome._replace(
+        status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
+        reply_code=outcome.reply_code or code,
+        diagnostic=heard.words
+        if heard and outcome.diagnostic and heard.words.endswith(outcome.diagnostic)
+        else outcome.diagnostic or words,
+        prose=_gist(about),
+        remote_mta=outcome.remote_mta or host or _host(about),
+        stage=outcome.stage or (heard.stage if heard else step_said),
+    )
+
+
+def _says_once(text: str) -> bool:
+    """Whether one refusal stands in a text, and no second."""
+    found = address.refusal(text)
+    return found is not None and address.refusal(text[found.end() :]) is None
+
+
+def from_alias(outcome: Outcome, about: str, alone: bool) -> Outcome:
+    """The outcome with the alias that was mailed, where the words about a target name it."""
+    at = about.lower().find((outcome.recipient or "\0").lower())
+    # it stands in the line of the target, or in the one after it
+    alias = alias_of("\n".join(about[at : at + 1000].split("\n", 2)[:2])) if at >= 0 else alias_of(about) if alone else None
+    if alias and outcome.recipient and not outcome.final and alias.lower() != outcome.recipient.lower():
+        return outcome._replace(recipient=alias, final=outcome.recipient)
+    return outcome
+
+
+def step(outcome: Outcome, text: str, alone: bool) -> Stage | None:
+    """The step of the dialogue at which a text says that a recipient was refused."""
+    heard = _heard(text, outcome, alone)
+    return heard.stage if heard else stage(near(text, outcome, alone))
+
+
+def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = frozenset()) -> str:
+    """The words about one recipient: from the first place that names it to the next blank line, or all when it is the only one."""
+    if alone:
+        return text[:8000]
+    low, recipient, final = text.lower(), outcome.recipient or "", outcome.final or ""
+    for name in (final, recipient, f"{recipient.partition('@')[0]} ("):
+        at = _place(low, name.lower(), names) if name else -1
+        if at >= 0:
+            begin = low.rfind("\n", 0, at) + 1
+            end = low.find("\n\n", at + len(name))
+            if end >= 0 and end - at < len(name) + 6:  # the name stands alone, its reason after a blank line
+                end = low.find("\n\n", end + 2)
+            about = text[begin : end if end >= 0 else len(text)][:4000]
+            for start, other in heads(about, at - begin + len(name)):
+                if other.lower() not in {recipient.lower(), final.lower()}:
+                    return about[:start]
+            return about[: _next_of(about, at - begin + len(name), names - {recipient.lower(), final.lower()})]
+    return ""
+
+
+def _place(low: str, name: str, names: frozenset[str]) -> int:
+    """Where a text speaks of a recipient: first in a line that names no other, since lists of all come before, and so does the message's own To; -1 where it does not."""
+    first = at = low.find(name)
+    for _ in range(20):
+        if at < 0:
+            break
+        end = low.find("\n", at)
+        line = low[low.rfind("\n", 0, at) + 1 : end if end >= 0 else len(low)][:2000]
+        if not _MAILED.match(line) and (len(names) < 2 or sum(m[0].strip(".'") in names for m in address.ADDRESS.finditer(line)) < 2):
+            return at
+        at = low.find(name, at + len(name))
+    return first
+
+
+def _next_of(near: str, after: int, names: frozenset[str]) -> int:
+    """Where the line begins that names another recipient; the end where none does."""
+    if names:
+        for found in address.ADDRESS.finditer(near, after):
+            if found.group(0).strip(".'").lower() in names:
+                return max(near.rfind("\n", 0, found.start()) + 1, after)
+    return len(near)
+
+
+def _heard(text: str, outcome: Outcome, alone: bool) -> session.Said | None:
+    """What a session in the text says of a recipient by name, else of all."""
+    names = {n.lower() for n in (outcome.recipient, outcome.final) if n}
+    found = session.said(text)
+    named = next((s for s in found if s.recipient and s.recipient.lower() in names), None)
+    return named or next((s for s in found if alone and s.recipient is None), None)
+
+
+def _paragraph_about(near: str, outcome: Outcome, names: frozenset[str] = frozenset()) -> str | None:
+    """What the reporter itself says of a recipient: in the paragraph that names him, else in the one after it."""
+    paragraphs = near.split("\n\n")[:50]
+    name = (outcome.final or outcome.recipient or "\0").lower()
+    for n, paragraph in enumerate(paragraphs):
+        if name in paragraph.lower() and len(_REPEATED.findall(paragraph)) < 2:
+            for text in (_without(name, paragraph), *paragraphs[n + 1 : n + 2]):
+                words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
+                if len(words) > 10 and not _HEADING_ONLY.search(words) and not set(words.lower().split()) <= names:
+                    return words[:2000]
+            return None
+    return None
+
+
+def _without(name: str, text: str) -> str:
+    """The text without the words (to 40 characters before and after) in which a name in small letters stands."""
+    if not text.isascii():
+        return re.sub(r"<?\S{0,40}" + re.escape(name) + r"\S{0,40}", "", text, flags=re.I)
+    # a pattern would have to be compiled for each name
+    low, parts, done = text.lower(), [], 0
+    at = low.find(name)
+    while at >= 0:
+        begin = max(done, at - 40)
+        begin += _LAST_WORD.search(text[begin:at]).start()  # type: ignore[union-attr]  # it matches anything
+        if begin == at - 40 and begin > done and text[begin - 1] == "<":
+            begin -= 1
+        reach = begin + 40 + (text[begin] == "<")
+        while 0 <= (following := low.find(name, at + 1)) <= reach and not _GAP.search(text, at, following):
+            at = following
+        parts.append(text[done:begin])
+        done = _WORD.match(text, at + len(name)).end()  # type: ignore[union-attr]
+        at = low.find(name, done)
+    return "".join([*parts, text[done:]])
+
+
+@lru_cache(maxsize=4)  # a list of many names has one text
+def _gist(near: str) -> str | None:
+    """The reporter's words without what it always says."""
+    return " ".join(_ALWAYS.cut(_ECHO.cut(near)).split())[:2000] or None
+
+
+@lru_cache(maxsize=4)
+def _host(near: str) -> str | None:
+    """The host that the reporter names."""
+    found = _HOST.search(near)
+    return near[slice(*found.span(1))] if found else None
+
+
+def _receivers(near: str) -> str | None:
+    """The receiver's own words within a text."""
+    best: str | None = None
+    for found in islice(_SAID.finditer(near), 100):
+        words = _paragraph(near[found.end() : found.end() + 3000])
+        if address.begins_with_code(words):
+            best = words
+            break
+        if best is None and len(words) > 12 and not words.startswith("This report") and FAILED.search(words):
+            best = words
+    if best is None or not address.begins_with_code(best):
+        code = address.refusal(near)
+        if code:
+            best = _paragraph(near[code.start() : code.start() + 3000])
+    return best[:2000] if best else None
+
+
+def _paragraph(text: str) -> str:
+    text = text.lstrip()
+    end = text.find("\n\n")
+    return " ".join(text[: end if end >= 0 else len(text)].split())

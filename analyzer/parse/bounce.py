@@ -1,0 +1,153 @@
+"""What makes a mail without a delivery-status part a bounce: who wrote it, what it is called, what it says."""
+
+from __future__ import annotations
+
+import re
+
+from analyzer.parse import address
+from analyzer.parse.autoreply import CALENDAR, DESKS, FOR_MANY, LISTS, PERSONS, TRACKERS
+from analyzer.parse.autoreply_words import ELSEWHERE
+from analyzer.parse.mime import Message
+from analyzer.parse.who import DAEMON
+from analyzer.parse.words import Words
+
+MOST_TEXT = 64 * 1024
+_ROBOT = Words(
+    r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|antivirus|notification\w*|smtp)(?:[+-]|@|$)",
+)
+_NAME = Words(
+    r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)",
+)
+_TITLE = Words(
+    r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
+    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|mail (?:message )?failure|undelivered|"
+    r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
+    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
+)
+_SUBJECT = Words(
+    _TITLE.pattern
+    + r"|deliver(?:y|able)? (?:status|notification|report)|message (?:delivery|status)|rejected|bounced?\b|zustellung|warning: |virus|spam|quarantin|blocked",
+)
+FAILED = Words(
+    r"undeliver|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
+    r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
+    r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|non (?:è|e') stat|non sono stat|non può",
+)
+_CLEAR = Words(
+    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
+)
+_MACHINE = Words(
+    r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail) (?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
+    r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript",
+)
+_CODE = re.compile(r"[45](?<!\w[45])\d\d[ -]")
+_FORWARDED = re.compile(
+    r"^[ \t>]{0,8}(?:-{2,}|begin forwarded|anfang der weitergeleiteten|(?:from|von|de|da|van|reporting-mta|final-recipient)[ \t]*:)",
+    re.I | re.M,
+)
+# what is counted: summaries of a mail system's log; what its owner is told of a mailbox (phishing says so too)
+_MAIL = Words(
+    r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件"
+)
+_SUMMARY = Words(
+    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
+)
+_OWNER = Words(
+    r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
+    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending\s+(?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your |all |pending |held )*(?:messages|mails|e-?mails)|failure to do so|not delivered to your (?:inbox|mailbox)|(?:messages|mails|e-?mails) will be deleted"
+)
+LIST_OWNER = re.compile(r"owner-\w|\w-(?:owner|bounces|request)@", re.I)
+_ANSWER = Words(
+    r"\s*(?:\[[^\]\n]{1,60}\]\s*)?(?:re|aw|fwd?|wg|antw|sv|vs|tr|rv|enc|i|r|odp|pd|ynt|ilt|vá|ha|ответ|回复|回覆|答复|答覆|转发|轉寄|返信|回信)(?:\[\d{1,3}\])?\s*[:：]"
+)
+_GREETED = Words(
+    r"\s{0,20}(?:dear|hi|hello|hallo|folks|all|everybody|everyone|colleagues|team|liebe[rs]?|sehr geehrte\w*|guten tag|bonjour|cher\w*|estimad\w+|gentile|beste)\b[^\n]{0,60},\s{0,4}\n"
+)
+_SESSION = re.compile(r"^[ \t]{0,4}(?:In|Out): {1,3}", re.M)
+
+
+def is_bounce(message: Message, own: str) -> bool:
+    """Whether a mail without a delivery-status part reports a failure: by who wrote it, what it is called, what it says."""
+    top = message.top
+    subject = top.header("subject")
+    if not any(p.inside for p in message.parts) and (
+        _SUMMARY.search(subject) or len({m.group(0) for m in _OWNER.finditer(own[:4000])}) > 1
+    ):
+        return False
+    if (
+        top.headers.any(TRACKERS)
+        or top.headers.any(DESKS)
+        or CALENDAR.match(subject)
+        or any(p.type == "text/calendar" for p in message.parts[:20])
+    ):
+        return False
+    mailer = is_from_a_mailer(message)
+    if not mailer and not is_robot(message) and LIST_OWNER.search(f"{top.header('sender')} {top.header('return-path')}"):
+        return False
+    if (
+        PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')} {top.header('message-id')}")
+        and (not mailer or (top.type.startswith("text/") and _GREETED.match(own)))
+        and not is_robot(message)
+    ):
+        return False
+    failed = bool(FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
+    clear = bool(_CLEAR.search(own))
+    returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message))
+    if "list-unsubscribe" in top.headers and not returns and FOR_MANY.search(own):
+        return False
+    if mailer or top.type == "multipart/report":
+        # the code of a refusal and an address say it in any language
+        told = (returns and bool(FAILED.search(own))) or ("@" in own and address.refusal(own) is not None)
+        return failed or clear or told or bool(_TITLE.search(subject))
+    if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
+        return False
+    # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
+    if "list-id" in top.headers or "list-unsubscribe" in top.headers:
+        return is_robot(message) and bool(_TITLE.search(subject)) and any(p.inside for p in message.parts)
+    if is_robot(message) and clear and any(p.inside for p in message.parts):
+        return True
+    if not (failed or (clear and returns)) or not _SUBJECT.search(subject):
+        return False
+    # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
+    return is_robot(message) or returns or address.refusal(own) is not None
+
+
+def is_from_a_mailer(message: Message) -> bool:
+    """Whether a mail system wrote the message, by its From."""
+    sender = message.top.header("from")
+    addresses = address.addresses(sender, 1)
+    return bool(_NAME.search(sender)) or bool(DAEMON.match(addresses[0] if addresses else sender.strip(' "<>')))
+
+
+def is_robot(message: Message) -> bool:
+    sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
+    return not sender or bool(_ROBOT.match(sender)) or message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
+
+
+def is_surely_a_bounce(message: Message) -> bool:
+    """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
+    null = message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
+    return (is_from_a_mailer(message) or (null and is_robot(message))) and bool(_TITLE.search(message.top.header("subject")))
+
+
+def text_of(message: Message) -> str:
+    part = next((p for p in message.parts if p.type in {"text/plain", "text/html"} and not p.inside and p.body[1] > p.body[0]), message.top)
+    return part.text()[:MOST_TEXT].replace("\xa0", " ")
+
+
+def may_quote(message: Message, text: str) -> bool:
+    """Whether delivery-status fields in a mail's text may be its own report: lists, newsletters and people who ask about one quote them too."""
+    if message.top.headers.any(LISTS):
+        return False
+    if message.top.type == "multipart/report":
+        return True
+    if (is_from_a_mailer(message) or is_robot(message)) and not PERSONS.search(message.top.header("user-agent")):
+        return True
+    begun = _FORWARDED.search(text)
+    return len("".join(text[: begun.start() if begun else 400].split())) < 60
+
+
+def is_notice_of_a_session(own: str) -> bool:
+    """A mail server tells its postmaster of a session that it refused: `In:` and `Out:` lines, and nobody's mail is returned."""
+    return own.count(": ", 0, 8000) >= 4 and len(_SESSION.findall(own[:8000])) >= 4
