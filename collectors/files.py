@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes, expanded
 BATCH_MESSAGES = 500
 BATCH_BYTES = 32 * 1024 * 1024
-CHUNK = 1024 * 1024
+CHUNK = 128 * 1024
+BORDER = 512  # bytes in which a From_ line stands, with the blank line before it
 STDIN = Path("-")
 """Stands for standard input."""
 # a From_ line: sender, day, month, date, time, year; a line of prose that begins with "From " is none
@@ -135,24 +136,27 @@ def split_mbox(head: bytes, stream: IO[bytes], name: str = "mbox", said: Progres
     buffer, skipping, start, begin = head.lstrip(b"\n"), False, 0, 0
     while True:
         at = _next_from(buffer, begin)
+        end = at if at >= 0 else len(buffer)
+        if end - start > MAX_MESSAGE and not skipping:
+            said(0, None, f"{name}: a message larger than {MAX_MESSAGE >> 20} MiB was left out")
+            skipping = True
         if at >= 0:
             if not skipping:
-                yield _unquoted(buffer[start:at])
+                yield _unquoted(buffer, start, at)
             skipping, start, begin = False, at, at
             continue
-        chunk = stream.read(CHUNK)
+        if skipping:
+            start = max(start, end - BORDER)
+        # a long message is read in steps that grow with it: each step copies what there is of it
+        chunk = stream.read(max(CHUNK, (end - start) // 4))
         if not chunk:
-            if len(buffer) > start and not skipping:
-                yield _unquoted(buffer[start:])
+            if end > start and not skipping:
+                yield _unquoted(buffer, start, end)
             return
         # what was yielded is cut off once a chunk, and not at each message; a separator may lie across the border of two chunks
-        begin = max(0, len(buffer) - start - 512)
+        begin = max(0, end - start - BORDER)
         buffer = buffer[start:] + chunk
         start = 0
-        if len(buffer) > MAX_MESSAGE:
-            if not skipping:
-                said(0, None, f"{name}: a message larger than {MAX_MESSAGE >> 20} MiB was left out")
-            skipping, buffer, begin = True, b"\n" + buffer[-1024:], 0
 
 
 def _next_from(buffer: bytes, begin: int) -> int:
@@ -170,13 +174,15 @@ def _next_from(buffer: bytes, begin: int) -> int:
     return -1
 
 
-def _unquoted(message: bytes) -> bytes:
-    body = message.split(b"\n", 1)[1] if b"\n" in message else b""
-    if body.endswith(b"\n\n"):
-        body = body[:-1]
-    elif body.endswith(b"\r\n\r\n"):
-        body = body[:-2]
-    return _QUOTED.sub(rb"\1", body) if b"\n>" in body or body.startswith(b">") else body
+def _unquoted(buffer: bytes, start: int, end: int) -> bytes:
+    """The message between two From_ lines, without its own and the blank line before the next."""
+    begin = buffer.find(b"\n", start, end) + 1 or end
+    if buffer.endswith(b"\n\n", begin, end):
+        end -= 1
+    elif buffer.endswith(b"\r\n\r\n", begin, end):
+        end -= 2
+    message = buffer[begin:end]
+    return _QUOTED.sub(rb"\1", message) if b"\n>" in message or message.startswith(b">") else message
 
 
 class FilesCollector:

@@ -7,11 +7,12 @@ import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,7 +49,7 @@ class Rule:
 
     id: str  # "file.name"
     reason: str
-    phrases: tuple[Phrase, ...]
+    written: tuple[str, ...]  # its phrases, as they stand in its file
     sure: bool
     hosts: bool  # also matches within host names and URLs
     temporary: bool  # applies to temporary refusals (4xx) only
@@ -58,6 +59,11 @@ class Rule:
     source: str
     examples: tuple[str, ...]
     counter: tuple[str, ...]
+
+    @property
+    def phrases(self) -> tuple[Phrase, ...]:
+        """The forms of its phrases, read anew: there are a hundred times as many as rules, and nobody needs them once they are compiled."""
+        return tuple(chain.from_iterable(map(phrases.read, self.written)))
 
 
 class Hit(NamedTuple):
@@ -145,15 +151,24 @@ def load(extra: Path | None = None) -> Rules:
     generic = [base.joinpath("generic", f"{name}.toml") for name in GENERIC]
     files += generic
     rules: list[Rule] = []
-    for file in files:
-        if file.name.endswith(".toml"):
-            # the files of rules/generic are one list, split to be readable
-            rules += read(file, reasons, len(rules), "generic" if file in generic else None)
+    compiled = Phrases(_owned(files, generic, reasons, rules))
     status = _toml(base.joinpath("status.toml"))
     digest = hashlib.sha256()
     for file in [*files, base.joinpath("status.toml"), base.joinpath("taxonomy.toml")]:
         digest.update(file.read_bytes())
-    return Rules(reasons, tuple(rules), status["sure"], status["weak"], _compiled(rules), digest.hexdigest()[:12])
+    return Rules(reasons, tuple(rules), status["sure"], status["weak"], compiled, digest.hexdigest()[:12])
+
+
+def _owned(
+    files: Iterable[Traversable | Path], generic: Sequence[Traversable], reasons: dict[str, Reason], rules: list[Rule]
+) -> Iterator[tuple[Phrase, int]]:
+    """The phrases of all files with the places of their rules, which are added to `rules`: one rule's phrases are held at a time."""
+    for file in files:
+        if file.name.endswith(".toml"):
+            # the files of rules/generic are one list, split to be readable
+            for rule, forms in _blocks(file, reasons, len(rules), "generic" if file in generic else None):
+                rules.append(rule)
+                yield from ((form, rule.order) for form in forms)
 
 
 def rule_files(place: Path) -> list[Path]:
@@ -163,12 +178,18 @@ def rule_files(place: Path) -> list[Path]:
     return sorted(place.glob("*.toml")) if place.is_dir() else [place]
 
 
-def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0, stem: str | None = None) -> list[Rule]:
+def read(file: Traversable | Path, reasons: dict[str, Reason]) -> list[Rule]:
     """The rules of one file. Raises RulesError."""
+    return [rule for rule, _ in _blocks(file, reasons)]
+
+
+def _blocks(
+    file: Traversable | Path, reasons: dict[str, Reason], start: int = 0, stem: str | None = None
+) -> Iterator[tuple[Rule, tuple[Phrase, ...]]]:
+    """The rules of one file, each with its phrases. Raises RulesError."""
     table = _toml(file)
     at = _texts(table.pop("at", []), f"{file.name}: at")
     stem = stem or file.name.removesuffix(".toml")
-    rules = []
     for n, (name, block) in enumerate(table.items()):
         where = f"{file.name}: {stem}.{name}"
         if not isinstance(block, dict):
@@ -178,11 +199,10 @@ def read(file: Traversable | Path, reasons: dict[str, Reason], start: int = 0, s
         reason = block.get("reason")
         if reason not in reasons:
             raise RulesError(f'{where}: reason "{reason}" is not in taxonomy.toml{_near(str(reason), reasons)}')
-        rules.append(_rule({"at": list(at)} | block, f"{stem}.{name}", where, start + n))
-    return rules
+        yield _rule({"at": list(at)} | block, f"{stem}.{name}", where, start + n)
 
 
-def _rule(block: dict[str, Any], name: str, where: str, order: int) -> Rule:
+def _rule(block: dict[str, Any], name: str, where: str, order: int) -> tuple[Rule, tuple[Phrase, ...]]:
     for key in ("sure", "hosts", "temporary"):
         if not isinstance(block.get(key, True), bool):
             raise RulesError(f"{where}: {key}: found {block[key]!r:.60}, expected true or false.")
@@ -194,18 +214,15 @@ def _rule(block: dict[str, Any], name: str, where: str, order: int) -> Rule:
     if not forms:
         raise RulesError(f"{where}: phrases: expected at least one, none of them empty.")
     at, unless = (tuple(word.lower() for word in texts[key]) for key in ("at", "unless"))
-    return Rule(name, block["reason"], forms, block.get("sure", True), block.get("hosts", bool(at)), block.get("temporary", False), order, at, unless,
-                str(block.get("source", "")), texts["examples"], texts["counter"])  # fmt: skip
+    rule = Rule(name, block["reason"], texts["phrases"], block.get("sure", True), block.get("hosts", bool(at)), block.get("temporary", False), order,
+                at, unless, str(block.get("source", "")), texts["examples"], texts["counter"])  # fmt: skip
+    return rule, forms
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(t, str) for t in value):
         raise RulesError(f'{where}: found {value!r:.60}, expected a list of strings: ["..."].')
     return tuple(value)
-
-
-def _compiled(rules: Sequence[Rule]) -> Phrases:
-    return Phrases((phrase, n) for n, rule in enumerate(rules) for phrase in rule.phrases)
 
 
 def _toml(file: Traversable | Path) -> dict[str, Any]:
@@ -249,7 +266,7 @@ def _check(rule: Rule) -> list[str]:
     from analyzer.classify import bare, classify_reply, heard
 
     host = rule.at[0] if rule.at else ""
-    alone = Rules({}, (rule,), {}, {}, _compiled([rule]), "")
+    alone = Rules({}, (rule,), {}, {}, Phrases((phrase, 0) for phrase in rule.phrases), "")
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -18,8 +17,9 @@ import click
 from analyzer.cli import Fault, settings
 from analyzer.parallel import ordered
 
-CHUNK = 250  # messages or files handed to a process at once
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK = 100  # messages or files handed to a process at once
+CHUNK_BYTES = 512 * 1024
+WHOLE = 2 * 1024 * 1024  # bytes of a file up to which the process that judges it reads it too
 AHEAD = 4  # chunks that wait, per process
 T = TypeVar("T")
 
@@ -82,6 +82,8 @@ def each(paths: Iterable[str], work: Callable[[list[tuple[str, bytes]]], list[T]
     if processes == 1 or len(first) < 2:
         yield from _said(map(worked, chain(first, chunks)))
         return
+    from concurrent.futures import ProcessPoolExecutor
+
     with ProcessPoolExecutor(processes) as pool:
         yield from _said(ordered(pool, worked, chain(first, chunks), processes * AHEAD))
 
@@ -117,7 +119,7 @@ def _chunks(paths: Iterable[str]) -> Iterator[list[Path | tuple[str, bytes] | st
     size = 0
     for file in each_file(paths):
         weight = _weight(file)
-        for item, more in [(file, weight)] if weight <= CHUNK_BYTES else _streamed(file):
+        for item, more in [(file, weight)] if weight <= WHOLE else _streamed(file):
             chunk.append(item)
             size += more
             if len(chunk) >= CHUNK or size >= CHUNK_BYTES:
@@ -132,9 +134,9 @@ def _weight(file: Path) -> int:
     try:
         stat = file.stat()
     except OSError:
-        return 0 if str(file) != "-" else CHUNK_BYTES + 1  # whoever reads it says what is wrong
+        return 0 if str(file) != "-" else WHOLE + 1  # whoever reads it says what is wrong
     if not S_ISREG(stat.st_mode):
-        return CHUNK_BYTES + 1
+        return WHOLE + 1
     return stat.st_size * (30 if file.suffix in {".gz", ".zst"} else 1)
 
 

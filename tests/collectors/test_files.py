@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -76,6 +77,30 @@ def test_a_damaged_archive_is_told_and_its_neighbours_are_read(tmp_path: Path) -
     notes: list[str] = []
     assert [Path(n).name for n, _ in read_messages([tmp_path], lambda done, total, note="": notes.append(note))] == ["b.eml"]
     assert "damaged" in notes[0]
+
+
+def test_of_an_mbox_in_an_archive_that_is_cut_off_the_messages_before_are_read(tmp_path: Path) -> None:
+    messages = [b"Subject: %d\n\n%s\n" % (n, random.Random(n).randbytes(2000).hex().encode()) for n in range(150)]
+    packed = gzip.compress(mbox(*messages))
+    (tmp_path / "a.mbox.gz").write_bytes(packed[: len(packed) // 2])
+    notes: list[str] = []
+    found = [m for _, m in read_messages([tmp_path], lambda done, total, note="": notes.append(note))]
+    assert len(found) > 20 and found == messages[: len(found)]
+    assert "damaged or cut off" in notes[0]
+
+
+@pytest.mark.parametrize("length", [300_001, 450_000, 2_000_000])
+def test_a_message_that_is_too_large_is_told_and_its_neighbours_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr("collectors.files.MAX_MESSAGE", 300_000)
+    kept = [b"Subject: a\n\n" + b"a line\n" * 40_000, *(b"Subject: %d\n\nx\n" % n for n in range(3))]
+    (tmp_path / "a.mbox").write_bytes(mbox(kept[0], b"Subject: b\n\n" + b"b" * length + b"\n", *kept[1:]))
+    notes: list[str] = []
+    assert [m for _, m in read_messages([tmp_path], lambda done, total, note="": notes.append(note))] == [
+        k.removesuffix(b"\n") + b"\n" for k in kept
+    ]
+    assert len(notes) == 1 and "a message larger than" in notes[0]
 
 
 def test_a_path_that_is_not_there_is_named() -> None:
