@@ -119,7 +119,7 @@ def heard(text: str) -> tuple[str, str]:
     return low, masked(low)
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=4000)
 def _verdict(
     words: str, prose: str, status: str | None, code: str | None, stage: Stage | None, host: str, delayed: bool, early: bool
 ) -> tuple[Verdict, bool, bool]:

@@ -68,12 +68,14 @@ def _phrase(form: str) -> Phrase:
 class _Node:
     """Where phrases that begin alike go on."""
 
-    __slots__ = ("children", "goes_on", "owners")
+    __slots__ = ("children", "owners")
 
     def __init__(self) -> None:
-        self.owners: list[int] = []
-        self.children: dict[str, dict[int, _Node]] = {}  # fragment -> gap -> what follows
-        self.goes_on = self.children.keys()
+        self.owners: tuple[int, ...] = ()
+        self.children: dict[str, dict[int, _Node]] = _NOTHING  # fragment -> gap -> what follows
+
+
+_NOTHING: dict[str, dict[int, _Node]] = {}  # what follows the last fragment: most nodes are such
 
 
 Token = tuple[int, int, str]
@@ -90,13 +92,15 @@ class Phrases:
             for fragment, gap in zip(phrase.fragments, (0, *phrase.gaps), strict=True):
                 below = node.children.get(fragment)
                 if below is None:
+                    if node.children is _NOTHING:
+                        node.children = {}
                     below = node.children[fragment] = {}
                     word = fragment.removesuffix("~")
                     known = words.get(word, ())
                     if fragment not in known:
                         words[word] = tuple(sorted((*known, fragment)))
                 node = below.get(gap) or below.setdefault(gap, _Node())
-            node.owners.append(owner)
+            node.owners = (*node.owners, owner)
         self._root = {fragment: below[0] for fragment, below in root.children.items()}
         self._words = [
             (_in_word(word[0]), _in_word(word[-1]), word if word in fragments else None, f"{word}~" if f"{word}~" in fragments else None)
@@ -105,9 +109,9 @@ class Phrases:
         # a DFA would be as fast and take 25 times the memory
         self._automaton = AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False)
 
-    def find(self, text: str) -> list[tuple[list[int], tuple[Token, ...]]]:
+    def find(self, text: str) -> list[tuple[tuple[int, ...], tuple[Token, ...]]]:
         """Where phrases stand: their owners, and their fragments in the text. In the order of starts."""
-        found: list[tuple[list[int], tuple[Token, ...]]] = []
+        found: list[tuple[tuple[int, ...], tuple[Token, ...]]] = []
         tokens, root = self._tokens(text), self._root
         present = {token[2] for token in tokens}
         for n, token in enumerate(tokens):
@@ -116,7 +120,7 @@ class Phrases:
                 continue
             if node.owners:
                 found.append((node.owners, (token,)))
-            if not node.goes_on.isdisjoint(present):
+            if node.children and not node.children.keys().isdisjoint(present):
                 _walk(node, text, tokens, n, (token,), present, found)
         return found
 
@@ -151,7 +155,7 @@ def _walk(
     n: int,
     path: tuple[Token, ...],
     present: set[str],
-    found: list[tuple[list[int], tuple[Token, ...]]],
+    found: list[tuple[tuple[int, ...], tuple[Token, ...]]],
 ) -> None:
     """Adds the phrases that go on from a token, whose fragments so far are `path`."""
     at = tokens[n][1]
@@ -170,7 +174,7 @@ def _walk(
             if _reaches(text[at:start], gap):
                 if child.owners:
                     found.append((child.owners, (*path, token)))
-                if not child.goes_on.isdisjoint(present):
+                if child.children and not child.children.keys().isdisjoint(present):
                     _walk(child, text, tokens, m, (*path, token), present, found)
 
 
