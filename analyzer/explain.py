@@ -87,8 +87,7 @@ def _line(outcome: Outcome, verdict: Verdict | None) -> Line:
 def answer(name: str, capture: Capture) -> dict[str, Any]:
     """One line of `mailhealth classify --format jsonl`: the output contract of docs/architecture.md."""
     try:
-        report = parse(capture) if capture.media_type != MESSAGE else parse_message(capture.data)
-        events = [_event(report, o, v) for o, v in judged(report)]
+        return line(name, parse(capture) if capture.media_type != MESSAGE else parse_message(capture.data))
     except Exception as e:  # a bug of ours must not cost the messages after it
         return {
             "id": name,
@@ -96,12 +95,17 @@ def answer(name: str, capture: Capture) -> dict[str, Any]:
             "events": [],
             "why": f"Mailhealth failed on it ({type(e).__name__}); please report this",
         }
-    line: dict[str, Any] = {"id": name, "kind": report.kind.value, "events": events}
+
+
+def line(name: str, report: Report) -> dict[str, Any]:
+    """The line of a report."""
+    events = [_event(report, o, v) for o, v in judged(report)]
+    said: dict[str, Any] = {"id": name, "kind": report.kind.value, "events": events}
     if not events:
-        line["why"] = report.why
+        said["why"] = report.why
     if report.truncated:
-        line["truncated"] = list(report.truncated)
-    return line
+        said["truncated"] = list(report.truncated)
+    return said
 
 
 def _event(report: Report, o: Outcome, v: Verdict | None) -> dict[str, Any]:

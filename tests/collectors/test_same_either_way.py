@@ -74,6 +74,7 @@ def told(store: Store) -> dict[bytes, list[dict[str, Any]]]:
     events = defaultdict(list)
     for row in store.lake.rows("events"):
         one = {k: v for k, v in row.items() if k not in THE_WAY and not (k == "at" and v == row["received_at"])}
+        one = {k: v.replace("\0", "\x80") if isinstance(v, str) else v for k, v in one.items()}
         events[row["capture_id"]].append((row["event_id"], one))
     return {unified(c.data): [one for _, one in sorted(events[i], key=lambda e: e[0])] for i, c in store.lake.captures()}
 
