@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from analyzer.classify.masks import masked
 from analyzer.classify.phrases import flat
-from analyzer.classify.rules import Rules, load
+from analyzer.classify.rules import Reason, Rules, load
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
@@ -145,7 +145,7 @@ def _verdict(
     verdict = Verdict(
         reason=reason.name, severity=reason.severity, fault=reason.fault, rule=first.rule, confidence=round(confidence, 2), matched=first.matched,
         span=first.span, field=first.field, runner_up=other.reason if other else None, provider=first.rule.split(".")[0] if "." in first.rule else None,
-        scope=reason.scope if reason.name != "undetermined" else None, retry=_retry(reason.retry, code or (status or "")), action=reason.action,
+        scope=_scope(reason, words), retry=_retry(reason.retry, code or (status or "")), action=reason.action,
     )  # fmt: skip
     # a runner-up that prose would outweigh is none yet
     settled = bool(heard) and not ran_out and first.weight - 0.1 > PROSE and (other is None or other.weight > PROSE)
@@ -228,6 +228,33 @@ def _small(text: str) -> str:
 
 
 _SPACES = {ord(c): " " for c in "\t\n\r\x0b\x0c\xa0"} | {ord("’"): "'", ord("‘"): "'"}
+
+
+# what the words say is refused, where a reason leaves it open; the first that stands there
+_SCOPES = {
+    "blocklisted": (
+        (
+            "domain",
+            re.compile(
+                r"\b(?:sender|sending|from|your|mail|e-?mail) domain\b|\bdomain .{0,60}\b(?:listed|blocked|blacklist)|\bdbl\b|surbl|uribl"
+            ),
+        ),
+    ),
+    "poor-reputation": (("domain", re.compile(r"\bdomain")), ("sender", re.compile(r"spam sender|sender (?:has|with|reputation)"))),
+    "sender-rejected": (("domain", re.compile(r"\bdomain|\bdns\b|\bmx\b|\ba/aaaa\b")),),
+    "policy": (
+        ("ip", re.compile(r"\bip[ -]based|\bip (?:address )?(?:is |was )?(?:block|ban|not |refus)|client host|dynamic")),
+        ("domain", re.compile(r"domain[ -]based|your domain|domain (?:is |was )?(?:block|ban|not |refus)")),
+        ("message", re.compile(r"\b(?:e-?mail|mail|message) (?:was |is |has been )?(?:rejected|refused|blocked)|content")),
+    ),
+}
+
+
+def _scope(reason: Reason, words: str) -> str | None:
+    """What is refused: an IP, a domain, a sender, a message, a recipient; None where no reason is known."""
+    low = words.lower() if reason.name in _SCOPES else ""
+    said = (scope for scope, pattern in _SCOPES.get(reason.name, ()) if pattern.search(low))
+    return next(said, reason.scope if reason.name != "undetermined" else None)
 
 
 def _retry(usual: bool, code: str) -> bool:

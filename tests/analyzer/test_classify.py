@@ -164,3 +164,24 @@ def test_a_broken_rule_is_named_with_what_was_expected(tmp_path: Path, text: str
     with pytest.raises(RulesError) as told:
         read(file, load().reasons)
     assert str(told.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("reply", "scope", "retry"),
+    [
+        ("550 5.7.1 blocked: the reputation of your domain is low", "domain", False),
+        ("421 4.7.0 this host has a poor reputation, slow down", "ip", True),
+        ("550 5.7.1 blocked using zen.spamhaus.org", "ip", False),
+        ("554 5.7.1 the sender domain shop.example is listed on dbl.spamhaus.org", "domain", False),
+        ("450 4.1.8 sender address rejected: domain not found", "domain", True),
+        ("550 5.1.7 <orders@shop.example>: sender rejected", "sender", False),
+        ("550 5.1.1 no such user", "recipient", False),
+        ("452 4.2.2 mailbox full", "recipient", True),
+        ("550 only members may write to this list", "recipient", False),
+        ("552 5.3.4 message too big", "message", False),
+        ("550 no", None, True),
+    ],
+)
+def test_what_is_refused_and_whether_trying_again_can_help(reply: str, scope: str | None, retry: bool) -> None:
+    verdict = classify_reply(reply)
+    assert (verdict.scope, verdict.retry) == (scope, retry)
