@@ -110,7 +110,15 @@ def _delivered(detail: Said, mail: Said) -> list[Outcome]:
     reply = _text(detail.get("smtpResponse")) or ""
     code, status = address.reply(reply)
     return [
-        Outcome(Kind.DELIVERED, a, status=status, reply_code=code, diagnostic=reply or None, remote_mta=_text(detail.get("remoteMtaIp")), smtp_provider=NAME)
+        Outcome(
+            Kind.DELIVERED,
+            a,
+            status=status,
+            reply_code=code,
+            diagnostic=reply or None,
+            remote_mta=_text(detail.get("remoteMtaIp")),
+            smtp_provider=NAME,
+        )
         for a in _texts(detail.get("recipients"))
     ]
 

@@ -18,7 +18,7 @@ KINDS = {
 }  # fmt: skip
 # of failures that give no reason, in words that the rules know
 WORDS = {
-    "blocked": "Brevo did not try: the address is on its suppression list", "invalid_email": "the address is not valid",
+    "blocked": "Brevo did not try: the address is on its suppression list", "invalid_email": "invalid email address",
     "soft_bounce": "soft bounce", "hard_bounce": "hard bounce", "error": "an error at Brevo", "deferred": "deferred",
 }  # fmt: skip
 _PROXY = frozenset({"proxy_open", "unique_proxy_open"})

@@ -131,6 +131,8 @@ def within(value: object) -> Fields:
 
 def time(value: object) -> datetime | None:
     """A time: seconds or milliseconds since 1970, as number or text, or ISO 8601 (UTC where no offset is given)."""
+    if isinstance(value, datetime):
+        return value
     said = text(value)
     if not said:
         return None

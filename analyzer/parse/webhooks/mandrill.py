@@ -21,7 +21,7 @@ WORDS = {
     "time_out": "connection timed out", "content_rejected": "message content rejected", "spam": "message identified as spam",
     "hard-bounce": "the address is on the suppression list: previously bounced", "soft-bounce": "the address is on the suppression list: previously bounced",
     "unsub": "the address is on the suppression list: previously unsubscribed", "custom": "the address is on the suppression list",
-    "invalid-sender": "sender address rejected by Mandrill", "invalid": "the address is not valid", "test-mode-limit": "Mandrill did not try: test mode",
+    "invalid-sender": "sender address rejected by Mandrill", "invalid": "malformed address", "test-mode-limit": "Mandrill did not try: test mode",
     "unsigned": "sending domain is not authenticated", "rule": "rejected by a rule of the account",
 }  # fmt: skip
 

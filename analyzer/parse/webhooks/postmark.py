@@ -22,8 +22,8 @@ BOUNCE_KINDS = {
 REPLIES = {"AutoResponder": "vacation", "AddressChange": "other", "ChallengeVerification": "challenge"}
 # of bounces that carry no reply, in words that the rules know
 TYPES = {
-    "DnsError": "DNS error: domain not found, try again", "SpamNotification": "message identified as spam", "VirusNotification": "virus detected",
-    "BadEmailAddress": "the address is not valid", "ManuallyDeactivated": "the recipient is marked as inactive", "Blocked": "blocked by the receiver",
+    "DnsError": "DNS failure, try again", "SpamNotification": "message identified as spam", "VirusNotification": "virus detected",
+    "BadEmailAddress": "malformed address", "ManuallyDeactivated": "the recipient is marked as inactive", "Blocked": "blocked by the receiver",
     "DMARCPolicy": "refused for the DMARC policy of the domain", "TemplateRenderingFailed": "Postmark could not render the template",
 }  # fmt: skip
 _SUPPRESSED = {"HardBounce": Kind.OTHER_REPORT, "SpamComplaint": Kind.OTHER_REPORT}  # told before, as Bounce and SpamComplaint

@@ -13,6 +13,11 @@ KINDS = {
     "open": Kind.OPENED, "click": Kind.CLICKED, "spamreport": Kind.COMPLAINED, "unsubscribe": Kind.UNSUBSCRIBED,
     "group_unsubscribe": Kind.UNSUBSCRIBED, "group_resubscribe": Kind.OTHER_REPORT, "account_status_change": Kind.OTHER_REPORT,
 }  # fmt: skip
+# why SendGrid did not try, in words that the rules know; its lists of bounced, unsubscribed, complaining and invalid addresses are all others
+DROPPED = {
+    "Spam Content (if Spam Checker app is enabled)": "message identified as spam by SendGrid", "Spam Content": "message identified as spam by SendGrid",
+    "Invalid SMTPAPI header": "SendGrid could not read the header X-SMTPAPI", "Recipient List over Package Quota": "over the limit of the account",
+}  # fmt: skip
 
 
 def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
@@ -30,7 +35,7 @@ def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     dropped = event.get("event") == "dropped"  # SendGrid did not try, and these are its own words
     yield outcome(
         kind, NAME, event.get("email"), event.get("timestamp"), about, reply=None if dropped else text(event.get("response")) or reason,
-        own=f"dropped: {reason or 'no reason is given'}" if dropped else None, status=event.get("status"), user_agent=event.get("useragent"),
+        own=DROPPED.get(reason or "", f"dropped: {reason or 'no reason is given'}") if dropped else None, status=event.get("status"), user_agent=event.get("useragent"),
         machine="sendgrid-machine-open" if event.get("sg_machine_open") is True else None,
     )  # fmt: skip
 
