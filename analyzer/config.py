@@ -295,7 +295,8 @@ def _sentence(path: Path, error: dict[str, Any]) -> str:
     if error["type"] == "union_tag_invalid":
         return f"{path}: {key}.type: expected one of {', '.join(SOURCES)}, found {error['ctx']['tag']!r:.80}."
     found = error.get("input")
-    # a table may hold a password, and so may a key whose name says so
-    told = "" if isinstance(found, dict | list) or "password" in key or "secret" in key else f", found {found!r:.80}"
+    # a table may hold a password, and so may what stands in a table's place, and a key whose name says so
+    hidden = isinstance(found, dict | list) or error["type"].startswith("model_") or "password" in key or "secret" in key
+    told = "" if hidden else f", found {found!r:.80}"
     words = re.sub(r"valid dictionary.*", "table", str(error["msg"]).removeprefix("Value error, "))
     return f"{path}: {key.removesuffix('.[key]')}: {words[0].lower()}{words[1:]}{told}."
