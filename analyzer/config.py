@@ -79,7 +79,72 @@ class SmtpSinkSource(_Table):
     key_file: Path | None = None  # its key, where the certificate's file does not hold it
 
 
-Source = Annotated[FilesSource | TableSource | ImapSource | SmtpSinkSource, Field(discriminator="type")]
+class _Secret(_Table):
+    secret: SecretStr | None = None
+    secret_env: str | None = None  # the environment variable that holds the secret
+
+    def value(self, whose: str) -> str:
+        """The secret. Raises ConfigError when it is nowhere."""
+        return _secret(self.secret, self.secret_env, whose, "secret")
+
+
+class Shown(_Secret):
+    """A secret that is shown with each request: as bearer token, as password (HTTP Basic), or at the end of the address."""
+
+    user: str | None = None  # of HTTP Basic; None: any
+
+
+class Signing(_Secret):
+    """The key that a provider signs its requests with; of SendGrid, the public key that it shows."""
+
+    max_age_seconds: float = Field(default=300.0, gt=0, le=7 * 86_400)  # older signatures are refused
+
+
+class MandrillSigning(_Secret):
+    """Mandrill's key, and the address that it calls, exactly as it stands there: it signs both."""
+
+    url: str = Field(pattern=r"^https?://")
+
+
+class Topics(_Table):
+    """The topics of Amazon SNS that may speak to us: anyone's topic has valid signatures."""
+
+    topics: tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w.-]+$")], ...] = Field(min_length=1)
+
+
+class HttpSource(_Table):
+    """An HTTP server that takes the webhooks of SMTP providers, and rows from systems of one's own."""
+
+    type: Literal["http"]
+    host: str = "127.0.0.1"
+    port: int = Field(default=8025, ge=1, le=65535)
+    max_body_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
+    body_seconds: float = Field(default=30.0, gt=0, le=3600)  # from a request's first byte to its last
+    max_connections: int = Field(default=200, gt=0)  # at once; further ones are asked to come again
+    events: Shown | None = None  # POST /v1/events, by bearer token
+    amazon_ses: Topics | None = Field(default=None, alias="amazon-ses")
+    brevo: Shown | None = None
+    kumomta: Shown | None = None
+    mailgun: Signing | None = None
+    mailjet: Shown | None = None
+    mandrill: MandrillSigning | None = None
+    postmark: Shown | None = None
+    resend: Signing | None = None
+    sendgrid: Signing | None = None
+    sparkpost: Shown | None = None
+
+
+HTTP_TABLES: dict[str, type[_Table]] = {
+    "events": Shown, "amazon-ses": Topics, "brevo": Shown, "kumomta": Shown, "mailgun": Signing, "mailjet": Shown, "mandrill": MandrillSigning,
+    "postmark": Shown, "resend": Signing, "sendgrid": Signing, "sparkpost": Shown,
+}  # fmt: skip
+"""The tables within a source of type http."""
+SOURCES: dict[str, type[_Table]] = {
+    "files": FilesSource, "table": TableSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource, "http": HttpSource,
+}  # fmt: skip
+SERVERS = SmtpSinkSource | HttpSource
+"""The sources that others come to: they hold a port, and there is nothing to collect at them."""
+Source = Annotated[FilesSource | TableSource | ImapSource | SmtpSinkSource | HttpSource, Field(discriminator="type")]
 
 
 class SmtpProvider(_Table):
@@ -181,41 +246,43 @@ def _absolute(table: _T, base: Path) -> _T:
     return table.model_copy(update={name: absolute(getattr(table, name)) for name in type(table).model_fields})
 
 
-def _secret(password: SecretStr | None, variable: str | None, whose: str) -> str:
+def _secret(inline: SecretStr | None, variable: str | None, whose: str, what: str = "password") -> str:
+    """A secret from the environment, else from the file. Raises ConfigError when it is in neither."""
     if variable:
         value = os.environ.get(variable)
         if value is None:
-            raise ConfigError(f"the password of {whose} should be in the environment variable {variable}, which is not set.")
-        return value
-    if password is None:
-        raise ConfigError(f"no password for {whose}: set `password_env` to the name of an environment variable that holds it.")
-    return password.get_secret_value()
+            raise ConfigError(f"the {what} of {whose} should be in the environment variable {variable}, which is not set.")
+    elif inline is None:
+        raise ConfigError(f"no {what} for {whose}: set `{what}_env` to the name of an environment variable that holds it.")
+    else:
+        value = inline.get_secret_value()
+    if not value and what == "secret":  # an empty one would be anybody's
+        raise ConfigError(f"the secret of {whose} is empty.")
+    return value
 
 
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     """The keys that the table around an unknown key may hold."""
-    sources: dict[str, type[BaseModel]] = {
-        "files": FilesSource, "table": TableSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource,
-    }  # fmt: skip
     tables: dict[str, type[BaseModel]] = {
         "smtp": SmtpProvider, "seeds": Seed, "report": ReportSettings, "dashboard": DashboardSettings,
     }  # fmt: skip
+    model: type[BaseModel] | None
     if len(loc) == 1:
         return list(Config.model_fields)
     if loc[0] == "sources":
-        model = sources.get(str(loc[2]))
+        model = HTTP_TABLES.get(str(loc[3])) if len(loc) > 4 else SOURCES.get(str(loc[2]))
     elif loc[0] == "seeds" and "imap" in loc[2:-1]:
         model = ImapSource
     else:
         model = tables.get(str(loc[0]))
-    return list(model.model_fields) if model else []
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
 def _sentence(path: Path, error: dict[str, Any]) -> str:
     """One pydantic error as: file: key: what was found, what was expected, what to do."""
     loc = tuple(error["loc"])
     tag = loc[2] if len(loc) > 2 and loc[0] == "sources" else None
-    key = ".".join(str(p) for i, p in enumerate(loc) if not (i == 2 and p == tag and tag in {"files", "table", "imap", "smtp-sink"}))
+    key = ".".join(str(p) for i, p in enumerate(loc) if not (i == 2 and p == tag and tag in SOURCES))
     if error["type"] == "extra_forbidden":
         known = _known_keys(loc)
         near = difflib.get_close_matches(str(loc[-1]), known, 1)
@@ -224,11 +291,12 @@ def _sentence(path: Path, error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{path}: {key}: is missing; please add it."
     if error["type"] == "union_tag_not_found":
-        return f"{path}: {key}.type: is missing; expected one of files, table, imap, smtp-sink."
+        return f"{path}: {key}.type: is missing; expected one of {', '.join(SOURCES)}."
     if error["type"] == "union_tag_invalid":
-        return f"{path}: {key}.type: expected one of files, table, imap, smtp-sink, found {error['ctx']['tag']!r:.80}."
+        return f"{path}: {key}.type: expected one of {', '.join(SOURCES)}, found {error['ctx']['tag']!r:.80}."
     found = error.get("input")
-    # a table may hold a password, and so may a key whose name says so
-    told = "" if isinstance(found, dict | list) or "password" in key else f", found {found!r:.80}"
+    # a table may hold a password, and so may what stands in a table's place, and a key whose name says so
+    hidden = isinstance(found, dict | list) or error["type"].startswith("model_") or "password" in key or "secret" in key
+    told = "" if hidden else f", found {found!r:.80}"
     words = re.sub(r"valid dictionary.*", "table", str(error["msg"]).removeprefix("Value error, "))
     return f"{path}: {key.removesuffix('.[key]')}: {words[0].lower()}{words[1:]}{told}."

@@ -83,6 +83,8 @@ ROWS = "application/vnd.mailhealth.rows+json"
 """Media type of a block of table rows, with the mapping that reads them."""
 TEST_SEND = "application/vnd.mailhealth.test-send+json"
 """Media type of the transcript of a test send and what became of it."""
+WEBHOOK = "application/vnd.mailhealth.webhook."
+"""Beginning of the media type of a request that an SMTP provider made; its name and "+json" follow."""
 TEST_PARSER = "test-send"
 """Who reads it: the `parser` of its events, by which numbers of real mail leave them out."""
 
@@ -101,7 +103,7 @@ class Capture:
     """Whatever arrived, verbatim."""
 
     data: bytes  # the bytes as they came
-    media_type: str  # MESSAGE, ROWS, TEST_SEND
+    media_type: str  # MESSAGE, ROWS, TEST_SEND, WEBHOOK with a provider
     source: str  # the collector's name in the configuration
     received_at: datetime  # aware UTC: when the collector took it
     envelope: Envelope | None = None
@@ -134,6 +136,7 @@ class Original:
     mail_type: str | None = None
     sending_ip: str | None = None
     envelope_sender: str | None = None  # its Return-Path
+    provider_id: str | None = None  # the SMTP provider's own id of the message
 
 
 NOTHING_KNOWN = Original()
@@ -155,7 +158,7 @@ class Outcome(NamedTuple):
     reply_type: str | None = (
         None  # of an automatic reply: vacation, ticket, challenge, inbox-retired, other; of a test mail: inbox, junk, folder, missing
     )
-    # of rows and test sends only
+    # of rows, webhooks and test sends only
     at: datetime | None = None  # aware UTC; None: the report's own time
     original: Original | None = None  # None: the report's
     smtp_provider: str | None = None

@@ -16,6 +16,7 @@ COLLECTORS = {
     "table": "collectors.table:TableCollector",
     "imap": "collectors.imap:ImapCollector",
     "smtp-sink": "collectors.smtp_sink:SmtpSinkCollector",
+    "http": "collectors.http:HttpCollector",
 }
 """The `type` of a source -> its collector. A new collector is a file and a line here."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from analyzer.cli import settings
-from analyzer.config import Config, SmtpSinkSource
+from analyzer.config import SERVERS, Config
 
 
 @click.command("check")
@@ -58,7 +58,7 @@ def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], s
     yield f"store {config.store}", lambda: Store(config.store).check()
     serving = config.store.is_dir() and served_by(config.store) is not None
     for name, source in config.sources.items():
-        held = serving and isinstance(source, SmtpSinkSource)  # its port is taken, by ourselves
+        held = serving and isinstance(source, SERVERS)  # its port is taken, by ourselves
         yield (
             f"source {name} ({source.type}){' is being served' if held else ''}",
             lambda n=name, s=source, o=offline or held: build(n, s).check(o),  # type: ignore[misc]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from analyzer.cli import Fault, settings
-from analyzer.config import Config, SmtpSinkSource
+from analyzer.config import SERVERS, Config
 
 
 def chosen(config: Config, names: tuple[str, ...], path: Path) -> list[str]:
@@ -51,8 +51,8 @@ def command(path: Path, sources: tuple[str, ...], quiet: bool) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=quiet) as progress:
         for name in names:
-            if isinstance(config.sources[name], SmtpSinkSource):
-                click.echo(f"{name}: takes mail while `mailhealth serve` runs; there is nothing to collect")
+            if isinstance(config.sources[name], SERVERS):
+                click.echo(f"{name}: takes what is sent to it while `mailhealth serve` runs; there is nothing to collect")
                 continue
             task = progress.add_task(name, total=None)
 

@@ -43,6 +43,28 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #domains = ["bounces.example.com"]
 #cert_file = "fullchain.pem"        # offers STARTTLS; with key_file, unless the key is in the same file
 
+# An HTTP server for the webhooks of SMTP providers: POST /webhooks/sendgrid, ... It speaks no TLS: put a proxy that does before it.
+# docs/webhooks.md says for each provider what to set there. Only providers that have a table here are answered.
+#[sources.hooks]
+#type = "http"
+#host = "127.0.0.1"
+#port = 8025
+#[sources.hooks.amazon-ses]
+#topics = ["arn:aws:sns:eu-west-1:123456789012:ses-events"]   # only these may speak
+#[sources.hooks.sendgrid]
+#secret_env = "SENDGRID_PUBLIC_KEY"   # of "Signed Event Webhook"
+#[sources.hooks.mailgun]
+#secret_env = "MAILGUN_SIGNING_KEY"
+#[sources.hooks.resend]
+#secret_env = "RESEND_SIGNING_SECRET" # whsec_...
+#[sources.hooks.mandrill]
+#secret_env = "MANDRILL_WEBHOOK_KEY"
+#url = "https://hooks.example.com/webhooks/mandrill"   # exactly as it stands at Mandrill, which signs it
+#[sources.hooks.postmark]             # and brevo, kumomta, mailjet, sparkpost, which sign nothing: a secret of your choice
+#secret_env = "POSTMARK_SECRET"       # as the password in the address, as bearer token, or as its last part
+#[sources.hooks.events]               # POST /v1/events: rows from systems of your own, by bearer token
+#secret_env = "EVENTS_TOKEN"
+
 # What was sent: without it there are counts, but no rates. One row per message and recipient, CSV or JSON Lines.
 # Columns that are not named like ours are named here: our name = "their name".
 #[sources.sends]

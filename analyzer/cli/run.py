@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from analyzer.cli import Fault, settings
-from analyzer.config import Config
+from analyzer.config import Config, HttpSource
 
 GRACE = 20.0  # seconds to finish in once the supervisor is gone
 
@@ -52,8 +52,14 @@ def _work(config: Config, part: str) -> None:
         store.reconcile()
         run_flusher(store, config.flush_seconds, stop, partial(_say, part))
         return
+    collector = build(part, config.sources[part])
+    if isinstance(config.sources[part], HttpSource):
+        from analyzer.parse.webhooks import unknown_events
+
+        # collectors understand nothing: they are told how to count what nobody understands
+        collector.unknown = unknown_events  # type: ignore[attr-defined]
     with GroupKeeper(store.inbox) as keep:
-        build(part, config.sources[part]).watch(keep, partial(store.inbox.cursor, part), stop, _Told(part))
+        collector.watch(keep, partial(store.inbox.cursor, part), stop, _Told(part))
 
 
 def _dashboard(config: Config) -> None:

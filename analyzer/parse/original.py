@@ -127,6 +127,7 @@ _READ: dict[str, Callable[[Headers], Any]] = {
     "campaign": lambda h: next((v for v in (_text(h, n)[:200] for n in _CAMPAIGN) if v), None),
     "mail_type": lambda h: next((v for v in (_text(h, n)[:200] for n in _TYPE) if v), None),
     "sending_ip": lambda h: None,
+    "provider_id": lambda h: None,
     "envelope_sender": lambda h: next(iter(address.addresses(_text(h, "return-path"), 1)), None),
 }
 

@@ -37,6 +37,7 @@ ALIASES = {
     "unsubscribe": "unsubscribed", "complaint": "complained", "spam": "complained", "order": "converted", "conversion": "converted", "purchase": "converted",
 }  # fmt: skip
 MOST_ROWS = 50_000
+MOST_VALUE = 2_000  # characters of a value that is no text
 
 
 class BadRow(ValueError):
@@ -112,7 +113,7 @@ def read_rows(capture: Capture) -> Rows | str:
             at = place.get(names.get(field, field))
             return [None] * size if at is None else [line[at] or None for line in lines]
     else:
-        objects = list(islice(_jsonl(text, bad), MOST_ROWS))
+        objects = list(islice((_json if form == "json" else _jsonl)(text, bad), MOST_ROWS))
         size = len(objects)
 
         def column(field: str) -> list[str | None]:
@@ -183,6 +184,17 @@ def _csv(text: str, header: list[str], delimiter: str, bad: dict[int, str]) -> I
             yield nothing
 
 
+def _json(text: str, bad: dict[int, str]) -> Iterator[dict[str, Any]]:
+    """The rows of an array, or of an object that may go over several lines; else an object a line."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        yield from _jsonl(text, bad)
+        return
+    for n, row in enumerate(said if isinstance(said, list) else [said]):
+        yield _row(row, n, bad)
+
+
 def _jsonl(text: str, bad: dict[int, str]) -> Iterator[dict[str, Any]]:
     n = -1
     for line in text.split("\n"):
@@ -194,14 +206,21 @@ def _jsonl(text: str, bad: dict[int, str]) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError) as e:
             bad[n] = f"not JSON: {str(e)[:100]}"
             row = {}
-        if not isinstance(row, dict):
-            bad[n] = f"found a {type(row).__name__}, expected an object"
-            row = {}
-        yield row
+        yield _row(row, n, bad)
+
+
+def _row(row: Any, n: int, bad: dict[int, str]) -> dict[str, Any]:
+    if isinstance(row, dict):
+        return row
+    bad[n] = f"found a {type(row).__name__}, expected an object"
+    return {}
 
 
 def _said(value: Any) -> str | None:
-    return value or None if isinstance(value, str) else None if value is None else str(value)
+    if not isinstance(value, str):
+        return None if value is None else str(value)[:MOST_VALUE]
+    # JSON can hold half a character, which no table can
+    return (value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")) or None
 
 
 @lru_cache(maxsize=100_000)

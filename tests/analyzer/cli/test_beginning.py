@@ -53,7 +53,7 @@ def test_every_example_in_what_init_writes_is_right(cli: Cli, tmp_path: Path) ->
     path = tmp_path / "mailhealth.toml"
     path.write_text(re.sub(r"^#(?=\S)", "", path.read_text(), flags=re.M))
     config = load(path)
-    assert {s.type for s in config.sources.values()} == {"imap", "files", "smtp-sink", "table"}
+    assert {s.type for s in config.sources.values()} == {"imap", "files", "smtp-sink", "table", "http"}
     assert config.smtp and config.seeds and config.report.via in config.smtp
 
 
@@ -84,9 +84,20 @@ def test_without_a_configuration_the_first_step_is_named(cli: Cli) -> None:
         ("stroe = 'x'", "mailhealth.toml: stroe: unknown key; did you mean 'store'?"),
         ("[sources.b]\ntype = 'imap'\nhots = 'h'\nhost='h'\nuser = 'u'", "sources.b.hots: unknown key; did you mean 'host'?"),
         ("[sources.b]\ntype = 'imap'\nuser = 'u'", "sources.b.host: is missing"),
-        ("[sources.b]\ntype = 'pop3'", "sources.b.type: expected one of files, table, imap, smtp-sink, found 'pop3'"),
+        ("[sources.b]\ntype = 'pop3'", "sources.b.type: expected one of files, table, imap, smtp-sink, http, found 'pop3'"),
         ("[sources.b]\npath = 'x'", "sources.b.type: is missing"),
         ("[sources.flusher]\ntype = 'files'\npath = 'x'", "sources.flusher: is no name for a source"),
+        ("[sources.b]\ntype = 'http'\n[sources.b.sendgird]\nsecret = 'x'", "sources.b.sendgird: unknown key; did you mean 'sendgrid'?"),
+        (
+            "[sources.b]\ntype = 'http'\n[sources.b.sendgrid]\nsecrte = 'x'",
+            "sources.b.sendgrid.secrte: unknown key; did you mean 'secret'?",
+        ),
+        ("[sources.b]\ntype = 'http'\n[sources.b.amazon-ses]", "sources.b.amazon-ses.topics: is missing"),
+        (
+            "[sources.b]\ntype = 'http'\n[sources.b.amazon-ses]\ntopics = ['x']",
+            "sources.b.amazon-ses.topics.0: string should match pattern",
+        ),
+        ("[sources.b]\ntype = 'http'\n[sources.b.mandrill]\nsecret = 'x'", "sources.b.mandrill.url: is missing"),
         ("[sources]\nb = 'x'", "sources.b: input should be a table"),
         ("[dashboard]\nport = 'web'", "dashboard.port: input should be a valid integer"),
         ("store = x", "not TOML"),
@@ -107,6 +118,8 @@ def test_each_mistake_in_the_configuration_is_a_sentence(cli: Cli, tmp_path: Pat
         "[sources.b]\ntype = 'imap'\nhost = 'h'\nuser = 'u'\npassword = ['geheim']",
         "[sources]\nb = ['geheim']",
         "[smtp.m]\nhost = 'h'\nport = 1\npassword = {a = 'geheim'}",
+        "[sources.b]\ntype = 'http'\n[sources.b.brevo]\nsecret = {a = 'geheim'}",
+        "[sources.b]\ntype = 'http'\nbrevo = 'geheim'",
     ],
 )
 def test_no_mistake_brings_a_password_to_the_screen(cli: Cli, config: Write, text: str) -> None:
@@ -145,6 +158,15 @@ def test_check_names_each_broken_thing_and_the_next_step(cli: Cli, config: Write
             type = "smtp-sink"
             port = {taken.getsockname()[1]}
             domains = ["bounces.example"]
+            [sources.hooks]
+            type = "http"
+            port = {taken.getsockname()[1]}
+            [sources.hooks.brevo]
+            secret = "geheim"
+            [sources.unsaid]
+            type = "http"
+            [sources.unsaid.mailgun]
+            secret_env = "MAILHEALTH_NO_SUCH_SECRET"
             [smtp.main]
             host = "127.0.0.1"
             port = 1
@@ -161,12 +183,14 @@ def test_check_names_each_broken_thing_and_the_next_step(cli: Cli, config: Write
         "nosecret": "environment variable MAILHEALTH_NO_SUCH_PASSWORD, which is not set",
         "nobody": "cannot connect to port 1 ([Errno 111] Connection refused); check host, port and tls",
         "sink": "choose another port, or stop what holds it",
+        "hooks": "choose another port, or stop what holds it",
+        "unsaid": "the secret of sources.unsaid.mailgun should be in the environment variable MAILHEALTH_NO_SUCH_SECRET, which is not set",
         "host": "127.0.0.1:1: [Errno 111] Connection refused; check host, port and tls",
     }.items():
         assert marks[name].startswith("!!") and said in marks[name]
     assert marks["good"].startswith("ok")
     assert "report.via: 'mian' is no SMTP host; there are main." in ran.out
-    assert ran.out.endswith("7 to mend.\n")
+    assert ran.out.endswith("9 to mend.\n")
     assert "geheim" not in ran.out
 
 

@@ -67,7 +67,7 @@ def test_without_sources_collect_says_how_to_add_one(cli: Cli, config: Write) ->
 def test_a_server_has_nothing_to_collect(cli: Cli, config: Write) -> None:
     config('[sources.sink]\ntype = "smtp-sink"\ndomains = ["b.example"]\n')
     ran = cli("collect", "--quiet")
-    assert ran.code == 0 and "takes mail while `mailhealth serve` runs" in ran.out
+    assert ran.code == 0 and "takes what is sent to it while `mailhealth serve` runs" in ran.out
 
 
 @pytest.mark.parametrize("command", ["replay", "lake compact", "lake vacuum", "dash", "report"])

@@ -1,0 +1,159 @@
+"""The routes: a request is read within its limits, held against the provider's scheme, kept, and answered, in this order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from analyzer.config import HttpSource
+from analyzer.model import ROWS, WEBHOOK, Capture, KeepFailed
+from collectors.base import Keep, Progress
+from collectors.http.counters import Counters
+from collectors.http.signatures import Arrived, Refused, Scheme, Shown
+from collectors.http.writer import Writer
+
+EVENTS = "events"
+"""The name under which `POST /v1/events` is counted."""
+# what stands before the rows of a request, so that they are read as those of a table whose columns are named as ours
+ROWS_HEAD = json.dumps({"kind": None, "format": "json", "columns": {}}).encode() + b"\n"
+SAID = {
+    400: "The request cannot be read.", 401: "The signature or secret is missing, wrong or too old.", 408: "The body took too long.",
+    413: "The body is too large.", 415: "Send the body as it is, without Content-Encoding.", 503: "It cannot be kept just now; please try again.",
+}  # fmt: skip
+log = logging.getLogger(__name__)
+
+
+class Receiver:
+    """Takes requests for one source."""
+
+    def __init__(
+        self,
+        name: str,
+        source: HttpSource,
+        schemes: Mapping[str, Scheme],
+        keep: Keep,
+        progress: Progress,
+        unknown: Callable[[Capture], int],
+    ) -> None:
+        self._name, self._source, self._schemes, self._progress, self._unknown = name, source, schemes, progress, unknown
+        self._writer = Writer(keep, self._after)
+        self._counters, self._count = Counters(), 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/webhooks/{provider}", self._webhook, methods=["POST", "HEAD"]),
+                Route("/webhooks/{provider}/{token}", self._webhook, methods=["POST", "HEAD"]),
+                Route("/v1/events", self._events, methods=["POST"]),
+                Route("/healthz", _healthy, methods=["GET"]),
+                Route("/metrics", self._metrics, methods=["GET"]),
+            ],
+            lifespan=self._life,
+        )
+
+    @asynccontextmanager
+    async def _life(self, app: Starlette) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
+        self._writer.start()
+        yield
+        await self._writer.stop()
+
+    async def _webhook(self, request: Request) -> Response:
+        provider = request.path_params["provider"]
+        if provider not in self._schemes or provider == EVENTS:
+            self._counters.add("refused", provider="", reason="no-such-provider")
+            return PlainTextResponse("No such provider is configured here.", 404, {"Connection": "close"})
+        if request.method == "HEAD":  # Mandrill looks whether somebody is there before it gives its key
+            return Response()
+        return await self._take(request, provider, f"{WEBHOOK}{provider}+json")
+
+    async def _events(self, request: Request) -> Response:
+        if EVENTS not in self._schemes:
+            return PlainTextResponse("Not configured: add a table `events`.", 404, {"Connection": "close"})
+        return await self._take(request, EVENTS, ROWS, ROWS_HEAD)
+
+    async def _take(self, request: Request, provider: str, media_type: str, head: bytes = b"") -> Response:
+        self._counters.add("received", provider=provider)
+        scheme = self._schemes[provider]
+        try:
+            arrived = Arrived(request.headers, await self._body(request), request.path_params.get("token", ""))
+            await scheme.verify(arrived)
+            await self._writer.keep(Capture(head + arrived.body, media_type, self._name, datetime.now(UTC)))
+            await scheme.kept(arrived)
+        except Refused as e:
+            return self._refused(provider, e, isinstance(scheme, Shown))
+        except KeepFailed as e:
+            self._progress(self._count, None, str(e))
+            return self._refused(provider, Refused("not-kept", 503))
+        except Exception:
+            log.exception("a request could not be kept")
+            return self._refused(provider, Refused("fault", 503))
+        self._counters.add("acknowledged", provider=provider)
+        self._count += 1
+        self._progress(self._count, None)
+        return PlainTextResponse("kept\n")
+
+    def _refused(self, provider: str, why: Refused, challenge: bool = False) -> Response:
+        self._counters.add("refused", provider=provider, reason=why.reason)
+        headers = {}
+        if why.status == 401 and challenge:
+            # some clients show the password of an address only when asked (RFC 9110 §11.6.1)
+            headers["WWW-Authenticate"] = 'Bearer realm="mailhealth"' if provider == EVENTS else 'Basic realm="mailhealth"'
+        elif why.status == 503:
+            headers["Retry-After"] = "30"
+        elif why.status != 401:
+            headers["Connection"] = "close"  # the rest of the body is not read
+        return PlainTextResponse(f"{SAID[why.status]}\n", why.status, headers)
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, verbatim. Raises Refused where it is coded, too large, too slow or cut off."""
+        headers = request.headers
+        if any(coding.strip().lower() != "identity" for coding in headers.getlist("content-encoding")):
+            raise Refused("content-encoding", 415)
+        if "transfer-encoding" in headers and "content-length" in headers:  # the parser refuses it too (RFC 9112 §6.1)
+            raise Refused("framing", 400)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or len(length) > 15 or int(length) > self._source.max_body_bytes:
+            raise Refused("too-large", 413)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._source.body_seconds):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > self._source.max_body_bytes:
+                        raise Refused("too-large", 413)
+        except TimeoutError:
+            raise Refused("too-slow", 408) from None
+        except ClientDisconnect:
+            raise Refused("cut-off", 400) from None
+        return bytes(body)
+
+    async def _metrics(self, request: Request) -> Response:
+        return PlainTextResponse(self._counters.text(), media_type="text/plain; version=0.0.4")
+
+    def _after(self, captures: list[Capture], new: int) -> None:
+        """Counts what a commit brought: in the writer's thread, and adds it up in the loop's."""
+        found = [(c.media_type.removeprefix(WEBHOOK).removesuffix("+json"), self._unknown(c)) for c in captures if c.media_type != ROWS]
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._add_up, found, new)
+
+    def _add_up(self, found: list[tuple[str, int]], new: int) -> None:
+        self._counters.add("kept", new)
+        for provider, count in found:
+            if count:
+                self._counters.add("unknown_events", count, provider=provider)
+
+
+async def _healthy(request: Request) -> Response:
+    return PlainTextResponse("ok\n")
