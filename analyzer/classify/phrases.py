@@ -19,7 +19,7 @@ GAPS = {"*": 60, "..": 24}
 MOST_FORMS = 2000
 """That the alternatives of one phrase may make."""
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
 _BARE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "ß": "ss"})  # letters that do not come apart
 _MISPLACED = re.compile(r"[{}|]|~(?!\Z)")
 _GAP = re.compile(r"(?:^| )(\*|\.\.)(?: |$)")
@@ -47,7 +47,7 @@ def read(written: str) -> list[Phrase]:
 
 
 def _spelled(form: str) -> tuple[str, ...]:
-    """A form as written, and as servers write it that have ASCII alone: without its accents, German umlauts as two letters."""
+    """A form as written, and as servers write it that have ASCII alone: without its accents, umlauts and their like as two letters."""
     if form.isascii():
         return (form,)
     bare = "".join(c for c in unicodedata.normalize("NFKD", form.translate(_BARE)) if not unicodedata.combining(c))

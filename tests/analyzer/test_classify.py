@@ -19,6 +19,11 @@ UNSOLVED = {
     "450 4.7.1 more than 500 messages an hour from your IP, wait": "a count without a word for limit",
     "451 4.2.1 The account you are sending to is temporarily disabled: suspended for non-payment, <accounts@harbourcity.co.za>": "a temporary answer that gives a lasting reason",
     "555 5.5.2 Syntax error, cannot decode response. RCPT TO:<“julie@shaw.ca”> not RFC 5321 compliant": "the words for a header's form",
+    "550 odmitnuto": "a bare refusal reads as one by policy",
+    "550 refusé": "a bare refusal reads as one by policy",
+    "554 5.7.1 nein / non / no": "the code says policy, the words nothing",
+    "550 5.5.0 Service refuse. Veuillez essayer plus tard. service refused, please try later. LPN007_510": "La Poste says no more than that it refuses; its code 510 stands for spam",
+    "550 Mailbox unavailable or access denied [MYlFs1sVwX2L9yqK3zT0 IP: 192.0.2.140]. https://service.mail.qq.com/detail/0/1000": "one of two things; it does not say which",
 }
 """Replies that are judged wrong, and why."""
 
