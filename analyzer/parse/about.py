@@ -152,9 +152,11 @@ def _paragraph_about(near: str, outcome: Outcome, names: frozenset[str] = frozen
     """What the reporter itself says of a recipient: in the paragraph that names him, else in the one after it."""
     paragraphs = near.split("\n\n")[:50]
     name = (outcome.final or outcome.recipient or "\0").lower()
+    if name not in near.lower():
+        name = f"{name.partition('@')[0]} ("  # "  jo (mailbox is full)"
     for n, paragraph in enumerate(paragraphs):
         if name in paragraph.lower() and len(_REPEATED.findall(paragraph)) < 2:
-            for text in (_without(name, paragraph), *paragraphs[n + 1 : n + 2]):
+            for text in (paragraph if name.endswith(" (") else _without(name, paragraph), *paragraphs[n + 1 : n + 2]):
                 words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
                 if len(words) > 10 and not _HEADING_ONLY.search(words) and not set(words.lower().split()) <= names:
                     return words[:2000]

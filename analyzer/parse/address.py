@@ -75,7 +75,8 @@ def _begin(text: str, at: int) -> int:
 def reply(text: str) -> tuple[str | None, str | None]:
     """The reply code and the enhanced status code in a receiver's words, where it gives them. A refusal beats a greeting."""
     text = text[:2000]
-    found = refusal(text) or _positive(text)
+    at = text.find("last error")  # of an expired message: the receiver's own reply follows
+    found = (refusal(text[at:]) if at >= 0 else None) or refusal(text) or _positive(text)
     code, status = (found.group(1), found.group(2)) if found else (None, None)
     return code, status or enhanced(text)
 

@@ -160,9 +160,20 @@ def _mailed(outcome: Outcome, message: Message, headers: Headers) -> Outcome:
     """The outcome with the address that the sender mailed, where the answer tells it and comes from another."""
     returned = recipients(headers) if headers else []
     mailed = verp(message) or (returned[0] if len(returned) == 1 else None)
+    if not mailed and outcome.reply_type == "challenge":
+        mailed = _guarded(message, outcome.recipient or "")
     if not mailed or mailed.lower() == (outcome.recipient or "").lower():
         return outcome
     return outcome._replace(recipient=mailed, final=outcome.recipient)
+
+
+def _guarded(message: Message, sender: str) -> str | None:
+    """Whose mailbox a challenge guards, where it comes from an address of its own: the one other address of its domain that it names."""
+    own = address.addresses(message.top.header("to"), 20)
+    named = address.addresses(f"{message.top.header('subject')} {text_of(message)[:2000]}", 20)
+    home = sender.rpartition("@")[2].lower()  # below the domain of whom it guards
+    found = {a.lower(): a for a in named if home.endswith(f".{a.rpartition('@')[2].lower()}") and a not in own}
+    return next(iter(found.values())) if len(found) == 1 else None
 
 
 def reply_type(subject: str, text: str) -> str:

@@ -51,7 +51,7 @@ RECEIVED = Words(
     r"(?:ihre|deine) (?:anfrage|nachricht|e-?mail|mail)\b.{0,80}\b(?:erhalten|eingegangen|bearbeite\w*)|wir haben ihre|(?:ticket|vorgangs)-?(?:nummer|nr)|votre (?:demande|message|courriel|ticket)\b.{0,80}\b(?:re[çc]u\w*|enregistr\w*|prise? en compte)|"
     r"(?:su|tu) (?:solicitud|consulta|mensaje|correo|ticket)\b.{0,80}\b(?:recibid\w|registrad\w)|hemos recibido su|(?:sua|seu) (?:solicita\w+|mensagem|e-?mail|chamado)\b.{0,80}\b(?:recebid\w|registrad\w)|recebemos (?:a )?su|"
     r"(?:la )?(?:sua|vostra|tua) (?:richiesta|segnalazione|e-?mail|mail)\b.{0,80}\b(?:ricevut\w|registrat\w|presa in carico)|abbiamo ricevuto|uw (?:verzoek|vraag|bericht|e-?mail|melding)\b.{0,60}\bontvangen|"
-    r"(?:twoj\w|państ\w+|państ\w+) (?:zgłoszenie|wiadomość)|otrzymaliśmy|obdrželi jsme|mottagit (?:ditt|er)|modtaget din|mottatt (?:din|deres)|(?:ваш\w*) (?:обращени|запрос|заявк|сообщени|письмо)\w*.{0,60}(?:получен|принят|зарегистр)|"
+    r"(?:twoj\w|państ\w+|państ\w+) (?:zgłoszenie|wiadomość)|otrzymaliśmy|obdrželi jsme|mottagit (?:ditt|er)|(?:henvendels|forespørs|meddelels|melding)\w* (?:din|deres)?.{0,40}\b(?:mottatt|modtaget|registrert)|(?:ditt|din) (?:ärende|meddelande|förfrågan).{0,40}(?:mottagit|mottaget|registrer)|modtaget din|mottatt (?:din|deres)|(?:ваш\w*) (?:обращени|запрос|заявк|сообщени|письмо)\w*.{0,60}(?:получен|принят|зарегистр)|"
     r"talebiniz|お問い?合わせ(?:を|いただ|頂|内容|受付)|受け?付けました|受付番号|已(?:收到|受理)您?的?|您的(?:请求|工单|邮件|来信)已|工单|접수되었|문의(?:가|를|해)",
 )
 """A text that confirms what was received."""

@@ -29,12 +29,12 @@ _SUBJECT = Words(
     + r"|deliver(?:y|able)? (?:status|notification|report)|message (?:delivery|status)|rejected|bounced?\b|zustellung|warning: |virus|spam|quarantin|blocked",
 )
 FAILED = Words(
-    r"undeliver|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
+    r"undeliver|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be(?:en)? )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|"
     r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|non (?:è|e') stat|non sono stat|non può",
 )
 _CLEAR = Words(
-    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
+    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
     r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
 )
 _MACHINE = Words(
@@ -60,6 +60,10 @@ _OWNER = Words(
 LIST_OWNER = re.compile(r"owner-\w|\w-(?:owner|bounces|request)@", re.I)
 _ANSWER = Words(
     r"\s*(?:\[[^\]\n]{1,60}\]\s*)?(?:re|aw|fwd?|wg|antw|sv|vs|tr|rv|enc|i|r|odp|pd|ynt|ilt|vá|ha|ответ|回复|回覆|答复|答覆|转发|轉寄|返信|回信)(?:\[\d{1,3}\])?\s*[:：]"
+)
+# fields of the message that it is about
+_ECHOED = re.compile(
+    r"^[ \t]{0,8}(?:from|to|subject|date|message-id|von|an|betreff|de|à|objet|para|asunto|da|oggetto)[ \t]*:[ \t]*\S", re.I | re.M
 )
 _GREETED = Words(
     r"\s{0,20}(?:dear|hi|hello|hallo|folks|all|everybody|everyone|colleagues|team|liebe[rs]?|sehr geehrte\w*|guten tag|bonjour|cher\w*|estimad\w+|gentile|beste)\b[^\n]{0,60},\s{0,4}\n"
@@ -93,7 +97,7 @@ def is_bounce(message: Message, own: str) -> bool:
         return False
     failed = bool(FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
     clear = bool(_CLEAR.search(own))
-    returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message))
+    returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message)) or len(_ECHOED.findall(own)) > 2
     if "list-unsubscribe" in top.headers and not returns and FOR_MANY.search(own):
         return False
     if mailer or top.type == "multipart/report":

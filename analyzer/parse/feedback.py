@@ -9,13 +9,17 @@ from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
-from analyzer.parse.original import NONE, original, recipients, returned_headers
+from analyzer.parse.original import NONE, original, recipients, returned_headers, split_text, text_headers
 from analyzer.parse.words import Words
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
 _DESK = Words(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@")
 _SENTENCE = Words(r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b")
+_ARF = re.compile(rb"\s*Feedback-Type[ \t]*:", re.I)
+_ARF_FIELD = re.compile(
+    rb"^(?:Feedback-Type|User-Agent|Version|Source-IP|Original-Mail-From|Original-Rcpt-To|Arrival-Date|Reported-Domain)[ \t]*:", re.I | re.M
+)
 _REDACTED = re.compile(r"(?:\*+|[0-9a-f]{32,})@", re.I)
 """A local part that a provider put in the place of its customer's."""
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
@@ -29,7 +33,9 @@ def parse(message: Message) -> Report | None:
     headers = returned_headers(message)
     top = message.top
     if part is not None:
-        said = Headers(part.content().strip() + b"\n")
+        fields, _, after = part.content().strip().partition(b"\n\n")
+        said = Headers(fields + b"\n")
+        headers = headers or text_headers(split_text(decode(after, b"utf-8"))[1])
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
     elif top.headers.begin(b"x-h") and top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
@@ -52,17 +58,10 @@ def parse(message: Message) -> Report | None:
 
 
 def _mistyped(message: Message) -> Part | None:
-    """A feedback-report part that calls itself plain text."""
-    if b"feedback-report" not in message.top.raw("content-type").lower():
-        return None
-    return next(
-        (
-            p
-            for p in message.parts
-            if p.type.startswith("text/") and not p.inside and re.match(rb"\s*Feedback-Type[ \t]*:", p.content(1000), re.I)
-        ),
-        None,
-    )
+    """A feedback-report part that calls itself plain text, be it the whole mail."""
+    least = 1 if b"feedback-report" in message.top.raw("content-type").lower() else 4
+    texts = (p for p in message.parts[:20] if p.type.startswith("text/") and not p.inside)
+    return next((p for p in texts if _ARF.match(start := p.content(2000)) and len(_ARF_FIELD.findall(start)) >= least), None)
 
 
 def _complains(message: Message) -> bool:

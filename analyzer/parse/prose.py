@@ -17,7 +17,7 @@ from analyzer.parse.bounce import LIST_OWNER, MOST_TEXT, is_bounce, is_notice_of
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
 from analyzer.parse.original import noted, of_a_list, original, recipients, returned_headers, sender_of, split_text, text_headers
-from analyzer.parse.who import who
+from analyzer.parse.who import alias_of, heads, who
 from analyzer.parse.words import Words
 
 MAX_RECIPIENTS = 300
@@ -50,7 +50,7 @@ def parse(message: Message) -> Report | None:
     if pasted:
         outcomes = pasted
     else:
-        found = (failed or who(message, own, headers))[:MAX_RECIPIENTS]
+        found = (_targets(own, failed) or failed or who(message, own, headers))[:MAX_RECIPIENTS]
         if not found and not is_surely_a_bounce(message):
             return None
         kind = _kind(top.header("subject"), own)
@@ -63,6 +63,16 @@ def parse(message: Message) -> Report | None:
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
                   truncated=(*["recipients"] * (len(outcomes) >= MAX_RECIPIENTS), *["texts"] * (len(text) >= MOST_TEXT)))  # fmt: skip
+
+
+def _targets(own: str, failed: list[str]) -> list[str]:
+    """The addresses to which an alias led, where a text names several of one that failed."""
+    if not failed:
+        return []
+    named, mailed = heads(own), {a.lower() for a in failed}
+    ends = [start for start, _ in named[1:]] + [len(own)]
+    found = [a for (start, a), end in zip(named, ends, strict=False) if (alias_of(own[start:end]) or "").lower() in mailed]
+    return found if len(found) > 1 else []
 
 
 def through_alias(outcomes: tuple[Outcome, ...], headers: Headers, top: Part) -> tuple[Outcome, ...]:

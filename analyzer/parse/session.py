@@ -17,13 +17,13 @@ from analyzer.model import Stage
 from analyzer.parse.words import small
 
 MOST_LINES = 5000
-_TIME = r"^[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?"
+_TIME = r"^[ \t]{0,8}(?:[A-Z][a-z]{2} )?(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?"
 _TALKING = re.compile(_TIME + r"[. ]{0,4}(?:while )?talking to \[?([\w.-]{1,255})", re.I)
 _COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:|Sent <<<)[ \t]?([A-Za-z]{4})\b(?:[ \t]+TO:[ \t]*<([^\s<>]{3,320})>)?", re.I)
 _REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:|Received >>>)[ \t]?(.{3,1000})$")
 # "550 5.1.1 <b@example.org>... User unknown"; of old without brackets, and without a code where it tries again: "<b@example.org>... Deferred: "
 _VERDICT = re.compile(
-    r"^[ \t]{0,4}(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<?|<|(?=\S{3,320}\.\.\.[ ]))([^\s<>@]{1,64}@[^\s<>]{1,255}?)>?\.\.\.[ \t]*(.{0,1000})$"
+    r"^[ \t]{0,4}(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<?|<|(?=\S{3,320}\.\.\.[ ]))([^\s<>@]{1,64}@[^\s<>]{1,255}?)>?\.\.\.(?!.*\(in reply to )[ \t]*(.{0,1000})$"
 )
 _OWN = re.compile(
     r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+ \(e?smtp\)\.\.\.)[^<>\n]{6,500})$"
@@ -34,7 +34,7 @@ _SIGNS = ("... ", ">>>", "-->", "=>", "C:", "<<<")
 _CODE = re.compile(r"[45]\d\d")
 _MARK = re.compile(
     # whatever one of the patterns above may match, found from line to line
-    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.|[^\s<>@]{1,64}@[^\s<>]{1,255}?\.\.\.[ ])|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
+    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.|[^\s<>@]{1,64}@[^\s<>]{1,255}?\.\.\.[ ])|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:[a-z]{3} )?(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
     re.I,
 )
 _STEP = {

@@ -14,7 +14,7 @@ from analyzer.parse import address, session
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message
 from analyzer.parse.original import recipients
-from analyzer.parse.words import Words
+from analyzer.parse.words import Words, small
 
 DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
@@ -28,6 +28,7 @@ _HEADING = Words(
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
 )
+_IDS = re.compile(r"^[ \t>]{0,8}(?:x-)?message-id[ \t]*:.*$", re.I | re.M)
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
 _LISTED = re.compile(
     r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=（）：，、。「」【】]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
@@ -66,6 +67,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
 
     `own` are the reporter's own words, `headers` those of the returned message.
     """
+    own = _IDS.sub("", own) if "message-id" in small(own) else own
     transcript = [s.recipient for s in session.said(own) if s.recipient]
     listed = _listed(own)
     found = _once([*listed, *transcript])

@@ -276,7 +276,7 @@ def test_a_mailbox_server_that_is_gone_for_a_moment_is_asked_again(tmp_path: Pat
         exchanger = Exchanger({})
         found: list[Placement] = []
         seeds = {"far": Seed(address="far@receiver.example", imap=seed.source())}
-        arguments = (LETTER, "main", postfix.provider(mailbox.user), seeds, "orders@shop.example", lambda *_: 1, 90, found.append)
+        arguments = (LETTER, "main", postfix.provider(mailbox.user), seeds, "orders@shop.example", lambda *_: 1, 200, found.append)
         with exchanger.serving(postfix.remote):
             thread = threading.Thread(target=send_test, args=arguments)
             thread.start()
@@ -284,7 +284,7 @@ def test_a_mailbox_server_that_is_gone_for_a_moment_is_asked_again(tmp_path: Pat
             server.stop()
             seed.deliver(exchanger.contents[0], folder="Junk")
             server.start()
-            thread.join(100)
+            thread.join(220)
     assert not thread.is_alive()
     assert [(p.folder, p.junk, p.unseen) for p in found] == [("Junk", True, None)]
 

@@ -58,4 +58,4 @@ def test_the_demo_asks_nothing_serves_the_dashboard_and_stops_when_told(tmp_path
         finally:
             demo.send_signal(signal.SIGTERM)
             demo.wait(30)
-    until(lambda: not healthy(port), 20, "the end of the dashboard")
+    until(lambda: not healthy(port), 60, "the end of the dashboard")
