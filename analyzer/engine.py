@@ -31,7 +31,10 @@ class Engine:
         version, files = self._lake.files("events")
         if not files:
             return version, ibis.memtable(EVENT_SCHEMA.empty_table())
-        return version, self.connection.read_parquet(files, table_name="events", hive_partitioning=True, union_by_name=True)
+        events = self.connection.read_parquet(files, table_name="events", hive_partitioning=True, union_by_name=True)
+        # files from before a field came to Event lack its column
+        lacking = {f.name: ibis.null("string") for f in EVENT_SCHEMA if f.name not in events.columns}
+        return version, events.mutate(**lacking) if lacking else events
 
     @contextmanager
     def reading(self) -> Iterator[None]:

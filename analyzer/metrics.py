@@ -315,6 +315,15 @@ class Numbers:
             )
         return frame.sort_values("source", ignore_index=True)
 
+    def attribution(self) -> pd.DataFrame:
+        """By what the outcomes of each source found their sends: columns source, way, events, share (of the source's); the surest way first."""
+        from analyzer.ledger import WAYS, attribution
+
+        with self._lock:
+            frame: pd.DataFrame = attribution(self._events, self.window_days, self.conversion_days).execute()
+        frame["share"] = frame["events"] / frame.groupby("source")["events"].transform("sum") if len(frame) else []
+        return frame.sort_values(["source", "way"], key=lambda c: c.map(WAYS.index) if c.name == "way" else c, ignore_index=True)
+
     def test_sends(self) -> pd.DataFrame:
         """What became of test mails, the latest first: `kind` is "bounced" where the provider refused one, `campaign` is the subject,
         `reason` else is where it lies: inbox, junk, folder or missing."""

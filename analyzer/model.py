@@ -169,6 +169,7 @@ class Outcome(NamedTuple):
     authentication: str | None = None  # "spf=pass dkim=pass dmarc=pass", as the receiver saw it
     value: float | None = None  # of an order, in `currency`
     currency: str | None = None
+    recipient_key: str | None = None  # keyed hash, where a link of ours tells whose it was and no address is known
 
 
 class Report(NamedTuple):
@@ -214,6 +215,8 @@ class Event:
     source: str
     parser: str
     message_id: str | None = None
+    envelope_id: str | None = None  # ENVID (RFC 3461), of the sender's choice
+    provider_message_id: str | None = None  # the SMTP provider's, or the mail server's, own id of the message
     recipient_key: str | None = None  # keyed hash of the normalised address, 32 hex characters
     recipient_domain: str | None = None
     final_key: str | None = None

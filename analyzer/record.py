@@ -67,6 +67,8 @@ def event_of(
     if o.recipient:
         hashed, domain = recipient_key(key, o.recipient)
         addresses[hashed] = o.recipient
+    elif o.recipient_key:
+        hashed = o.recipient_key
     if o.final and o.final != o.recipient:
         final = recipient_key(key, o.final)[0]
     unreadable = o.kind is Kind.UNREADABLE
@@ -79,6 +81,8 @@ def event_of(
         source=capture.source,
         parser=report.parser,
         message_id=cut(original.message_id, 998),
+        envelope_id=cut(original.envelope_id),
+        provider_message_id=cut(original.provider_id),
         recipient_key=hashed,
         recipient_domain=domain,
         final_key=final,
