@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
 from analyzer.classify.lists import listing
 from analyzer.classify.rules import load
 from analyzer.explain import MENDS
-from analyzer.metrics import METRICS, Numbers, Period, records
+from analyzer.metrics import FLOW_DAYS, METRICS, Numbers, Period, records
 
+LEAST_GAPS, LEAST_DAYS = 20, 3  # of a source whose silence means something
+LEAST_SILENCE, MANY = 6 * 3600, 4  # seconds; usual pauses
 LEAST_BLOCKED = 20  # failures that make an incident
 PAUSE = timedelta(hours=36)
 """A block is over when mail is taken again so long after its last refusal; a longer pause between refusals makes two blocks."""
@@ -78,7 +80,13 @@ def _listed(parts: Sequence[str]) -> str:
 
 def findings(numbers: Numbers, period: Period | None = None, where: Where | None = None) -> list[Finding]:
     """What is to be done, watched and known; the most pressing first: blocks that last, then by the number of messages."""
-    found = [*incidents(numbers, period, where), *_addresses(numbers, period, where), *_limits(numbers, period, where), *_sources(numbers)]
+    found = [
+        *incidents(numbers, period, where),
+        *_addresses(numbers, period, where),
+        *_limits(numbers, period, where),
+        *_sources(numbers),
+        *silences(numbers),
+    ]
     order = {"act": 0, "watch": 1, "know": 2}
     return sorted(found, key=lambda f: (order[f.level], not f.since, -f.count))
 
@@ -193,3 +201,33 @@ def _sources(numbers: Numbers) -> list[Finding]:
         for row in records(numbers.freshness())
         if row["unreadable"]
     ]  # fmt: skip
+
+
+def silences(numbers: Numbers, now: datetime | None = None) -> list[Finding]:
+    """Sources that have brought nothing for much longer than is usual for them. Made-up data comes to its end, and is not missed."""
+    if numbers.simulated:
+        return []
+    now = now or datetime.now(UTC)
+    found = []
+    for row in records(numbers.flow()):
+        silent = (now - _utc(row["last"])).total_seconds()
+        steady = row["gaps"] >= LEAST_GAPS and row["last"] - row["first"] >= timedelta(days=LEAST_DAYS)
+        if steady and silent > max(LEAST_SILENCE, MANY * row["usual"], 1.5 * row["longest"]):
+            found.append(Finding(
+                "act", f"Nothing from {row['source']} for {_hours(silent)}; its usual pause is {_hours(row['usual'])}",
+                f"last heard {_utc(row['last']):%-d %b %H:%M} UTC; the longest pause in {FLOW_DAYS} days was {_hours(row['longest'])}",
+                f"Run `mailhealth check`, and look whether {row['source']} still gets mail: a quiet mailbox and a broken one look the same from here.",
+                "whoever runs Mailhealth",
+            ))  # fmt: skip
+    return found
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _hours(seconds: float) -> str:
+    """A pause as people say it."""
+    size, name = next((unit for unit in ((86_400, "day"), (3600, "hour")) if seconds >= 2 * unit[0]), (60, "minute"))
+    count = max(1, round(seconds / size))
+    return f"{count} {name}{'' if count == 1 else 's'}"

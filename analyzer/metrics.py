@@ -30,6 +30,7 @@ DIMENSIONS = (
     "fault",
 )
 """What numbers can be cut by. The last three belong to failures."""
+FLOW_DAYS = 30  # in which it is seen what is usual for a source
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 
 
@@ -314,6 +315,22 @@ class Numbers:
                 .execute()
             )
         return frame.sort_values("source", ignore_index=True)
+
+    def flow(self) -> pd.DataFrame:
+        """How steadily each source brings something: columns source, gaps (pauses of a minute and more, of the FLOW_DAYS before the last arrival),
+        usual (seconds, which 95 % of them do not exceed), longest (seconds), first, last."""
+        e = self._events
+        minutes = e.select("source", minute=e.received_at.truncate("m")).distinct()
+        with self._lock:
+            frame: pd.DataFrame = minutes.execute()
+        rows = []
+        for source, found in frame.groupby("source")["minute"]:
+            times = found.sort_values()
+            times = times[times > times.iloc[-1] - pd.Timedelta(days=FLOW_DAYS)]
+            gaps = times.diff().dropna().dt.total_seconds()
+            usual, longest = (gaps.quantile(0.95), gaps.max()) if len(gaps) else (math.nan, math.nan)
+            rows.append([source, len(gaps), usual, longest, times.iloc[0].to_pydatetime(), times.iloc[-1].to_pydatetime()])
+        return pd.DataFrame(rows, columns=["source", "gaps", "usual", "longest", "first", "last"])
 
     def attribution(self) -> pd.DataFrame:
         """By what the outcomes of each source found their sends: columns source, way, events, share (of the source's); the surest way first."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.config import TableSource
-from analyzer.health import findings, headline
+from analyzer.health import findings, headline, silences
 from analyzer.metrics import Numbers, Period, PeriodError, wilson
 from analyzer.model import MESSAGE, Capture
 from analyzer.pipeline import flush
@@ -133,3 +133,32 @@ def test_a_period_that_is_none_is_a_sentence(text: str) -> None:
 def test_the_interval_of_22_in_24_is_74_to_98_percent() -> None:
     low, high = wilson(22, 24)
     assert (round(low, 2), round(high, 2)) == (0.74, 0.98)
+
+
+def steady(store: Store, source: str, hours: list[float]) -> None:
+    """A source that brings an ordinary mail at each of these hours after DAY."""
+    mails = [Capture(f"Subject: {source} {h}\n\nx".encode(), MESSAGE, source, DAY + timedelta(hours=h)) for h in hours]
+    store.inbox.keep(mails)
+
+
+def test_a_source_that_falls_silent_is_missed_and_one_that_is_often_silent_is_not(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    steady(store, "bounces", [3 * n for n in range(60)])
+    steady(store, "newsletter-replies", [h for week in range(4) for h in (week * 168, week * 168 + 1, week * 168 + 2, week * 168 + 50)])
+    steady(store, "once", [0, 1])
+    flush(store)
+    numbers = Numbers(store)
+    end = DAY + timedelta(hours=3 * 59)
+    assert silences(numbers, end + timedelta(hours=11)) == []
+    (found,) = silences(numbers, end + timedelta(hours=26))
+    assert found.title == "Nothing from bounces for 26 hours; its usual pause is 3 hours"
+    assert found.level == "act"
+    assert "mailhealth check" in found.next_step
+
+
+def test_made_up_data_is_not_missed_when_it_ends(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    steady(store, "bounces", [3 * n for n in range(60)])
+    flush(store)
+    store.mark_simulated("made up")
+    assert silences(Numbers(store), DAY + timedelta(days=100)) == []
