@@ -203,30 +203,37 @@ def _sources(numbers: Numbers) -> list[Finding]:
     ]  # fmt: skip
 
 
-def silences(numbers: Numbers, now: datetime | None = None) -> list[Finding]:
-    """Sources that have brought nothing for much longer than is usual for them. Made-up data comes to its end, and is not missed."""
-    if numbers.simulated:
-        return []
+def silent(numbers: Numbers, now: datetime | None = None) -> pd.DataFrame:
+    """The rows of Numbers.flow for sources that have brought nothing for much longer than is usual for them, with `silence` in seconds.
+
+    Made-up data comes to its end, and is not missed.
+    """
+    flow = numbers.flow()
     now = now or datetime.now(UTC)
-    found = []
-    for row in records(numbers.flow()):
-        silent = (now - _utc(row["last"])).total_seconds()
-        steady = row["gaps"] >= LEAST_GAPS and row["last"] - row["first"] >= timedelta(days=LEAST_DAYS)
-        if steady and silent > max(LEAST_SILENCE, MANY * row["usual"], 1.5 * row["longest"]):
-            found.append(Finding(
-                "act", f"Nothing from {row['source']} for {_hours(silent)}; its usual pause is {_hours(row['usual'])}",
-                f"last heard {_utc(row['last']):%-d %b %H:%M} UTC; the longest pause in {FLOW_DAYS} days was {_hours(row['longest'])}",
-                f"Run `mailhealth check`, and look whether {row['source']} still gets mail: a quiet mailbox and a broken one look the same from here.",
-                "whoever runs Mailhealth",
-            ))  # fmt: skip
-    return found
+    flow["silence"] = [(now - _utc(last)).total_seconds() for last in flow["last"]]
+    steady = (flow["gaps"] >= LEAST_GAPS) & (flow["last"] - flow["first"] >= timedelta(days=LEAST_DAYS))
+    long = (flow["silence"] > LEAST_SILENCE) & (flow["silence"] > MANY * flow["usual"]) & (flow["silence"] > 1.5 * flow["longest"])
+    return flow[steady & long & (numbers.simulated is None)]
+
+
+def silences(numbers: Numbers, now: datetime | None = None) -> list[Finding]:
+    """The same as findings."""
+    return [
+        Finding(
+            "act", f"Nothing from {row['source']} for {pause(row['silence'])}; its usual pause is {pause(row['usual'])}",
+            f"last heard {_utc(row['last']):%-d %b %H:%M} UTC; the longest pause in {FLOW_DAYS} days was {pause(row['longest'])}",
+            f"Run `mailhealth check`, and look whether {row['source']} still gets mail: a quiet mailbox and a broken one look the same from here.",
+            "whoever runs Mailhealth",
+        )
+        for row in records(silent(numbers, now))
+    ]  # fmt: skip
 
 
 def _utc(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _hours(seconds: float) -> str:
+def pause(seconds: float) -> str:
     """A pause as people say it."""
     size, name = next((unit for unit in ((86_400, "day"), (3600, "hour")) if seconds >= 2 * unit[0]), (60, "minute"))
     count = max(1, round(seconds / size))

@@ -323,7 +323,7 @@ class Numbers:
         minutes = e.select("source", minute=e.received_at.truncate("m")).distinct()
         with self._lock:
             frame: pd.DataFrame = minutes.execute()
-        rows = []
+        rows: list[list[Any]] = []
         for source, found in frame.groupby("source")["minute"]:
             times = found.sort_values()
             times = times[times > times.iloc[-1] - pd.Timedelta(days=FLOW_DAYS)]

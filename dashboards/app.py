@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page(HERE / "views" / "bounces.py", title="Bounces", icon=":material/undo:"),
         st.Page(HERE / "views" / "engagement.py", title="Engagement", icon=":material/ads_click:"),
         st.Page(HERE / "views" / "test_sends.py", title="Test sends", icon=":material/send:"),
+        st.Page(HERE / "views" / "sources.py", title="Sources", icon=":material/sensors:"),
         st.Page(HERE / "views" / "message.py", title="Message", icon=":material/mail:"),
     ]
 )
@@ -29,5 +30,5 @@ except Exception as e:
     st.stop()
 if notice:
     show.simulated(notice)
-sidebar(filters=page.url_path not in {"test_sends", "message"})
+sidebar(filters=page.url_path not in {"test_sends", "sources", "message"})
 page.run()

@@ -97,6 +97,17 @@ def _known(path: str, version: int) -> tuple[Period | None, pd.DataFrame, dict[s
     return found.span(), found.freshness(), {name: found.values(name)[:MOST_CHOICES] for name in FILTERS}
 
 
+@st.cache_data(ttl=600, max_entries=5, show_spinner=False)
+def _heard(path: str, version: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    found = _numbers(path)
+    return found.freshness().merge(found.flow(), on=["source", "last"], how="left"), found.attribution()
+
+
+def heard() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What each source brings and how steadily (the columns of Numbers.freshness and .flow); by what its outcomes found their sends."""
+    return _heard(_path(), numbers().version)
+
+
 def _path() -> str:
     return os.environ.get(STORE, "mailhealth-data")
 
