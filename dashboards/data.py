@@ -100,7 +100,7 @@ def _known(path: str, version: int) -> tuple[Period | None, pd.DataFrame, dict[s
 @st.cache_data(ttl=600, max_entries=5, show_spinner=False)
 def _heard(path: str, version: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     found = _numbers(path)
-    return found.freshness().merge(found.flow(), on=["source", "last"], how="left"), found.attribution()
+    return found.freshness().merge(found.flow().drop(columns=["first", "last"]), on="source", how="left"), found.attribution()
 
 
 def heard() -> tuple[pd.DataFrame, pd.DataFrame]:
