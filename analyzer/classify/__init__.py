@@ -132,7 +132,7 @@ def _verdict(
     heard = [*_telling(said), *heard, *(_telling(_of_prose(rules, prose, host, delayed)) if prose else ())]
     if len(heard) > 1:
         heard.sort(key=_WEIGHT, reverse=True)
-    first = heard[0] if heard else Witness("undetermined", "none", 0.9, "none")
+    first = heard[0] if heard else Witness("undetermined", "none", 0.9 if _says_little(words or prose) else 0.5, "none")
     ran_out = first.reason == "expired"
     if ran_out:
         # time that ran out explains nothing where somebody says what it was spent on
@@ -153,6 +153,12 @@ def _verdict(
 
 
 _WEIGHT = itemgetter(2)
+_WORD = re.compile(r"[^\W\d_]{3,}")
+
+
+def _says_little(text: str) -> bool:
+    """Whether a text has hardly a word: then nothing is said. Many words that no rule knows may say something all the same."""
+    return sum(len(word) for word in _WORD.findall(masked(_small(text[:MOST])))) < 20
 
 
 def _telling(witnesses: Iterable[Witness]) -> list[Witness]:

@@ -15,7 +15,14 @@ from analyzer.cli.dash import dashboard_command, dashboard_environment
 from tests.conftest import need
 from tests.servers import free_port, until
 
-PAGES = {"": "Overview", "bounces": "Bounces", "engagement": "Engagement", "test_sends": "Test sends", "sources": "Sources", "message": "Message"}
+PAGES = {
+    "": "Overview",
+    "bounces": "Bounces",
+    "engagement": "Engagement",
+    "test_sends": "Test sends",
+    "sources": "Sources",
+    "message": "Message",
+}
 READY = """() => {
   const app = document.querySelector('[data-testid="stApp"]');
   if (app?.dataset.testScriptState !== 'notRunning' || !document.querySelector('h1')) return false;
