@@ -24,6 +24,9 @@ UNSOLVED = {
     "554 5.7.1 nein / non / no": "the code says policy, the words nothing",
     "550 5.5.0 Service refuse. Veuillez essayer plus tard. service refused, please try later. LPN007_510": "La Poste says no more than that it refuses; its code 510 stands for spam",
     "550 Mailbox unavailable or access denied [MYlFs1sVwX2L9yqK3zT0 IP: 192.0.2.140]. https://service.mail.qq.com/detail/0/1000": "one of two things; it does not say which",
+    "450 Temporarily rejected. Try again later.": "a bare refusal for now reads as a system in trouble",
+    "554 mail server permanently rejected message (#5.3.0)": "what qmail says when its own filter refuses: no cause is named",
+    "550 Suspected bounce attacks. http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=20022&&no=1000727": "a view of the sender, as QQ means it; the label says policy",
 }
 """Replies that are judged wrong, and why."""
 
