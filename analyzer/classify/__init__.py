@@ -25,6 +25,7 @@ _LABEL = re.compile(r"^[a-z-]{2,12};\s*", re.I)
 _DOMAIN = re.compile(r"\.[^\W\d_]")  # what may be the end of one
 BEFORE_RECIPIENT = {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
 SURE, WORDS, CODE, PROSE, WEAK = 0.97, 0.75, 0.85, 0.7, 0.55
+OWN = 0.65  # of unsure words without a code: the reporter chose which of its own they are
 
 
 class Witness(NamedTuple):
@@ -126,7 +127,7 @@ def _verdict(
     """The verdict; whether it is settled, so that the reporter's words could not change it, nor how sure it is; whether a hard reason was heard."""
     rules = in_force()
     host = host.lower()
-    said = _of_reply(rules, words, host, delayed, early) if words else []
+    said = _of_reply(rules, words, host, delayed, early, WORDS if code or status else OWN) if words else []
     heard = _of_codes(rules, status, code, stage, delayed, early)
     hard = any(rules.reasons[w.reason].severity is Severity.HARD for w in (*said, *heard))
     heard = [*_telling(said), *heard, *(_telling(_of_prose(rules, prose, host, delayed)) if prose else ())]
@@ -172,9 +173,9 @@ def _telling(witnesses: Iterable[Witness]) -> list[Witness]:
     return heard
 
 
-def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool) -> list[Witness]:
+def _of_reply(rules: Rules, words: str, host: str, delayed: bool, early: bool, unsure: float) -> list[Witness]:
     """What the receiver's own words say, the weightiest first."""
-    found = list(_witnesses(rules, words, host, delayed, "diagnostic", SURE, WORDS))
+    found = list(_witnesses(rules, words, host, delayed, "diagnostic", SURE, unsure))
     # before a recipient was named, or of the sender by name: it is the sender who "does not exist"
     return sorted((_of_sender(rules, w) for w in found), key=_WEIGHT, reverse=True) if early else found
 

@@ -21,7 +21,7 @@ _ALWAYS = Words(
     r"(?:this is|please note that this is) only a (?:temporary failure report|warning)[^.\n]{0,80}|(?:for further assistance|if you (?:need|require) (?:further|more|additional) (?:help|assistance|information))[^\n]{0,160}"
     r"|(?:please )?(?:contact|forward this (?:error|message) to|send (?:this )?(?:mail|e-?mail|message) to|report this[^\n]{0,30} to) (?:your|the|my|our) (?:local |own |mail |system |e-?mail |internet )*(?:administrator|postmaster|help ?desk|provider|support)[^\n]{0,120}"
     r"|(?:this (?:message|mail|e-?mail) (?:was|is|has been) |i am an? )(?:created |generated )?automatically?(?: generated| created)?[^.\n]{0,100}|please (?:do not|don't) (?:reply|respond)[^.\n]{0,60}|please reply to <?\S{1,200}\s+if you feel[^\n]{0,60}|include this problem report[^.]{0,120}"
-    r"|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
+    r"|this (?:foot ?note|e-?mail|message|mail)\b[^.]{0,120}\b(?:swept|scanned|checked)\b[^.]{0,120}|delete your own text from[^.\n]{0,80}|no (?:further )?action is required on your part[^.\n]{0,60}|i'm sorry to have to inform you[^.]{0,160}",
 )
 _HEADING_ONLY = Words(
     r"(?:start of|begins|following|these|below|attached|original message|recipients?)\b[^.]{0,80}:$|^.{0,30}(?:start of|following|these|below|attached|original message|recipients?)\b[^.]{0,40}$|^(?:-{2,}|={3,})|\b(?:mail|e-?mail|message)s? to$"
@@ -156,12 +156,18 @@ def _paragraph_about(near: str, outcome: Outcome, names: frozenset[str] = frozen
         name = f"{name.partition('@')[0]} ("  # "  jo (mailbox is full)"
     for n, paragraph in enumerate(paragraphs):
         if name in paragraph.lower() and len(_REPEATED.findall(paragraph)) < 2:
-            for text in (paragraph if name.endswith(" (") else _without(name, paragraph), *paragraphs[n + 1 : n + 2]):
+            for text in (paragraph if name.endswith(" (") else _without(name, paragraph), *_next(paragraphs, n)):
                 words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
                 if len(words) > 10 and not _HEADING_ONLY.search(words) and not set(words.lower().split()) <= names:
                     return words[:2000]
             return None
     return None
+
+
+def _next(paragraphs: list[str], n: int) -> list[str]:
+    """The paragraph after the n-th; the one after that where it only announces it ("The reason given was:")."""
+    following = paragraphs[n + 1 : n + 3]
+    return following[1:] if following and following[0].rstrip().endswith(":") and len(following[0]) < 80 else following[:1]
 
 
 def _without(name: str, text: str) -> str:

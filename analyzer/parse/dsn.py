@@ -27,7 +27,7 @@ MAX_STATUS_BYTES = 8 * 1024 * 1024
 
 _FIELD = re.compile(r"^[ \t]{0,4}([A-Za-z][A-Za-z0-9-]{1,60})[ \t]*:[ \t]*(.*(?:\n[ \t]+\S.*)*)|^[ \t]*$", re.M)
 _USUAL = re.compile(r"(?:rfc822|RFC822) ?; ?<?((?!IMCEA|imcea)[A-Za-z0-9_.+=-]{1,64}@[A-Za-z0-9.-]{1,255})>?")  # nearly every recipient
-_COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other)[^()]{6,300})\)", re.I)
+_COMMENT = re.compile(r"\(((?!permanent|temporary|delivery|failed|unknown|other|undefined)[^()]{6,300})\)", re.I)
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _WORD = re.compile(r"\s*[A-Za-z][\w-]{0,30}\s*")
 _FATE = {"action", "status", "diagnostic-code"}
@@ -152,7 +152,7 @@ def _outcome(group: dict[str, str]) -> Outcome:
     code, reply_status = address.reply(diagnostic)
     recipient = original if original and "@" in original else named or final or original
     return Outcome(
-        kind=_kind(group.get("action", ""), field_status, code),
+        kind=_kind(group, field_status, code),
         recipient=recipient,
         final=final if final and recipient and final != recipient and final.lower() != recipient.lower() else None,
         status=reply_status or field_status,
@@ -163,8 +163,10 @@ def _outcome(group: dict[str, str]) -> Outcome:
     )
 
 
-def _kind(action: str, status: str | None, code: str | None) -> Kind:
-    word = action.lower()
+def _kind(group: dict[str, str], status: str | None, code: str | None) -> Kind:
+    word = group.get("action", "").lower()
+    if "will-retry-until" in group and (status or "")[:1] == "4":
+        return Kind.DELAYED  # whatever Action says: only what is tried again has this field (RFC 3464 §2.3.9)
     if word not in KIND:
         word = word.split("(")[0].split(";")[0].strip()
     if word in KIND:

@@ -98,6 +98,8 @@ def _forwarded(headers: Headers, top: Part, outcome: Outcome) -> str | None:
     if len(mailed) != 1 or not outcome.recipient or (outcome.diagnostic and mailed[0].lower() in outcome.diagnostic.lower()):
         return None
     home, target = (a.rpartition("@")[2].lower() for a in (mailed[0], outcome.recipient))
+    if home == target and outcome.recipient.lower().endswith(f"-{mailed[0].lower()}"):
+        return mailed[0]  # qmail names the user of a virtual domain so
     if target in {"localhost", "localhost.localdomain"}:
         return mailed[0]
     sender, reporter = (a.rpartition("@")[2].lower() for a in (decode(headers.raw("from"), b"utf-8").rstrip("> "), sender_of(top)))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from analyzer.model import Stage
+from analyzer.parse.address import enhanced
 from analyzer.parse.words import small
 
 MOST_LINES = 5000
@@ -26,7 +27,7 @@ _VERDICT = re.compile(
     r"^[ \t]{0,4}(?:[245]\d\d[ -](?:[245]\.\d{1,3}\.\d{1,3}[ -])?<?|<|(?=\S{3,320}\.\.\.[ ]))([^\s<>@]{1,64}@[^\s<>]{1,255}?)>?\.\.\.(?!.*\(in reply to )[ \t]*(.{0,1000})$"
 )
 _OWN = re.compile(
-    r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+ \(e?smtp\)\.\.\.)[^<>\n]{6,500})$"
+    r"^[ \t]{0,4}([45]\d\d[ -](?![\w.-]+(?: \(e?smtp\))?\.\.\. )[^<>\n]{6,500})$"
 )  # what the reporter itself found, before its verdict
 # "maildrop: maildir over quota."
 _LOCAL = re.compile(r"^[a-z][\w./-]{2,30}: [^<>@\n]{8,300}$")
@@ -92,6 +93,8 @@ def _heard(text: str) -> tuple[Said, ...]:
             if _CODE.match(words) and not _AFTERMATH.search(words):
                 heard.setdefault(words, stage)
         elif match := _VERDICT.match(line):
+            if set(heard.values()) == {Stage.MAIL} and not _same_status(heard, line):
+                heard = {}  # what was said of the sender ended another attempt; this one the reporter found by itself
             found.setdefault(
                 match.group(1).lower(), _said(match.group(1), heard, host) or Said(match.group(1), line.strip()[:2000], None, None)
             )
@@ -103,6 +106,12 @@ def _heard(text: str) -> tuple[Said, ...]:
             heard.setdefault(line.strip(), None)
     rest = _said(asked if found and stage is Stage.RCPT else None, {w: s for w, s in heard.items() if s or host}, host)
     return (*found.values(), *([rest] if rest else []))
+
+
+def _same_status(heard: dict[str, Stage | None], line: str) -> bool:
+    """Whether a verdict repeats the enhanced status code of what was heard, or has none."""
+    own = enhanced(line[:40])
+    return own is None or any(enhanced(words) in {own, None} for words in heard)
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from analyzer.parse.words import Words, small
 
 DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
-    r"ndr|smtp-?(?:gateway|daemon)|amavis\w*|microsoftexchange\w*)(?=[^a-z0-9]|$)",
+    r"ndr|smtp-?(?:gateway|daemon)|amavis\w*|mailmarshal|mailsweeper|mimesweeper|webshield\w*|interscan\w*|mailscanner|microsoftexchange\w*)(?=[^a-z0-9]|$)",
 )
 """The local part or name of an address that mail systems write from."""
 
