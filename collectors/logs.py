@@ -67,7 +67,7 @@ class LogCollector:
             size = file.unpacked_size() or 0
             file.seek(max(0, size - SAMPLE))
             lines = file.read(SAMPLE).splitlines(keepends=True)
-            return self._capture(b"".join(lines[size > SAMPLE :][-most:]), file)
+            return self._capture(b"".join(lines[size > SAMPLE :][-most:]), 0, file)
 
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over the lines that are new since the last."""
@@ -134,16 +134,19 @@ class LogCollector:
             if start != file.unpacked_size():
                 file.seek(start)
                 for block, end in _blocks(file, start, final=file.finished or (not newest and age > SETTLED)):
+                    if not file.is_as_it_was():
+                        return
                     through = file.at_end() and not file.damaged
-                    slot = batch.add(self._capture(block, file), slot, Mark.at(end, file.first, file.stat, through))
+                    slot = batch.add(self._capture(block, end - len(block), file), slot, Mark.at(end, file.first, file.stat, through))
             if file.damaged:
                 progress(0, None, f"{found.path}: the archive is damaged or cut off ({file.damaged}); what came before that is kept.")
             if file.packed or end >= file.stat.st_size:
                 self._nothing_new.add((file.stat.st_ino, file.stat.st_size, file.stat.st_mtime_ns))
 
-    def _capture(self, block: bytes, file: LogFile) -> Capture:
+    def _capture(self, block: bytes, offset: int, file: LogFile) -> Capture:
         source = self._source
-        head: dict[str, object] = {"mta": source.mta, "timezone": source.timezone}
+        # the offset keeps two blocks apart that are alike
+        head: dict[str, object] = {"mta": source.mta, "timezone": source.timezone, "offset": offset}
         if source.host:
             head["host"] = source.host
         if source.mta == "powermta":

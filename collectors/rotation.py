@@ -175,6 +175,10 @@ class LogFile:
             self.damaged = str(e)
             return True
 
+    def is_as_it_was(self) -> bool:
+        """Whether it still begins as it did: what was read since then is not of a file that was cut, and written anew, meanwhile."""
+        return self.packed or os.pread(self._raw.fileno(), len(self.first), 0) == self.first
+
     def unpacked_size(self) -> int | None:
         """The size unpacked, where it can be told without unpacking."""
         if not self.packed:

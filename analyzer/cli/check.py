@@ -79,7 +79,8 @@ def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], s
 def _last_lines(name: str, source: LogSource) -> Iterator[tuple[str, Callable[[], str | None]]]:
     """What the last lines of a log tell, and whether that can be."""
     from analyzer.parse.logs import others, parse_log
-    from collectors.logs import LogCollector, SourceFailed
+    from collectors.base import SourceFailed
+    from collectors.logs import LogCollector
 
     try:
         sample = LogCollector(name, source).sample()

@@ -25,15 +25,16 @@ _FLAGGED = re.compile(
     r"(?P<id>[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{2}|[0-9A-Za-z]{11}-[0-9A-Za-z]{4})) (?P<flag><=|=>|->|>>|\*>|==|\*\*) (?P<rest>.*)"
 )
 _WHOM = re.compile(r"(?P<to>\"[^\"]{0,320}\"@\S{1,320}|\S{1,700})(?: \([^()]{0,700}\))?(?: <(?P<mailed>[^<>]{0,700})>)?")
-# a host has blanks in it: H=name (name that it said) [address]:port
+# a host has blanks in it: H=name (name that it said) [address]:port, and a star where the connection was used before
 _FIELD = re.compile(
-    r" (?:(?P<host>H)=(?P<place>(?:[^\s\[(]\S{0,255} ?)?(?:\([^()]{0,255}\) ?)?\[[0-9A-Fa-f.:]{2,45}\](?::\d{1,5})?)"
-    r"|(?P<name>[A-Za-z]{1,5})=(?P<value>\"(?:[^\"\\]|\\.)*\"|<[^<>]{0,700}>|[^\s\"<]\S*|)"
+    r" (?:(?P<host>H)=(?P<place>(?:[^\s\[(]\S{0,255} ?)?(?:\([^()]{0,255}\) ?)?\[[0-9A-Fa-f.:]{2,45}\](?::\d{1,5})?)\*?"
+    r"|(?P<name>[A-Za-z][A-Za-z0-9]{0,4})\*?=(?P<value>\"(?:[^\"\\]|\\.)*\"|<[^<>]{0,700}>|[^\s\"<]\S*|)"
     r"|(?P<word>\S+))"
 )
 _SAID = re.compile(
     r"(?P<step>(?:SMTP|LMTP) error from remote (?:mail server|mailer) after .{1,700}?): (?:host (?P<host>\S{1,255}) \[[^\]]{0,45}\]: )?(?=[245]\d\d)"
 )
+_TOOK = re.compile(r"(?: (?:QT|DT|RT)=[\d.a-z]{1,20})+$")  # log_selector = +deliver_time, +queue_time: they follow the receiver's words
 _TIMES_OUT = re.compile(r"(?:host|to|with) (?P<host>[^\s\[]{1,255}) \[")
 # in these nothing was tried
 _NOT_TRIED = ("retry time not reached", "retry time not yet reached", "remote host address is the local host", "domain is in hold_domains")
@@ -89,8 +90,9 @@ def _fields(rest: str) -> tuple[dict[str, str], str, str]:
     at = 0
     while at < len(rest) and not rest.startswith(": ", at):
         field = _FIELD.match(rest, at)
-        if not field:
-            break
+        if not field:  # something that is glued to a field
+            at = rest.find(" ", at + 1) % (len(rest) + 1)
+            continue
         at = field.end()
         name, value = ("H", field["place"]) if field["host"] else (field["name"], field["value"] or "")
         ends = (field["value"] or field["word"] or "").endswith(":") and (at == len(rest) or rest[at] == " ")
@@ -145,7 +147,7 @@ def _is_for_others(kind: Kind, to: str, fields: dict[str, str], text: str) -> bo
     if kind is Kind.DELIVERED:
         # a delivery that has no host is one to a file or a program; Dovecot's LMTP says "Saved"
         return "H" in fields and "@" in to and not (_HERE.search(fields["H"]) and fields.get("C", "").endswith('Saved"'))
-    return "@" in to and not text.lower().startswith(_NOT_TRIED)
+    return "@" in to and not (kind is Kind.DELAYED and text.lower().startswith(_NOT_TRIED))
 
 
 def _filtered(where: str, reply: str, host: str | None) -> str | None:
@@ -157,7 +159,7 @@ def _filtered(where: str, reply: str, host: str | None) -> str | None:
 
 def _outcome(kind: Kind, entry: _Entry, to: str, mailed: str | None, fields: dict[str, str], text: str, message: Message) -> Outcome:
     host = fields.get("H", "").split(" ")[0].strip("[]:")
-    text = text.replace("\\n", " ")  # the lines of a reply of several
+    text = _TOOK.sub("", text).replace("\\n", " ")  # the lines of a reply of several
     reply, step = None, text
     if kind is Kind.DELIVERED:
         reply = fields.get("C", "").strip('"').replace('\\"', '"').replace("\\n", " ") or None

@@ -1,4 +1,5 @@
-"""KumoMTA's log files: the records that its log hook sends, one a line. Source: KumoMTA's documentation, "Log Record", "Configuring Logging"."""
+"""KumoMTA's log files: the records that its log hook sends, one a line. Source: KumoMTA's documentation, "Log Record", "Configuring Logging",
+"message:import_x_headers"."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from typing import Any
 from analyzer.model import Outcome
 from analyzer.parse.logs.lines import MOST_LINES, Head
 from analyzer.parse.webhooks import kumomta
+from analyzer.parse.webhooks.event import fields
 
 
 def read(lines: list[str], head: Head) -> Iterable[Outcome]:
@@ -24,9 +26,14 @@ def _records(body: bytes) -> list[Any]:
 
 def _record(line: bytes) -> object:
     try:
-        return json.loads(line)
+        record = json.loads(line)
     except (ValueError, RecursionError):
         return line
+    if isinstance(record, dict) and isinstance(meta := record.get("meta"), dict):
+        # "import_x_headers": header fields are in `meta` too, under names with low lines
+        names = {str(k).replace("_", "-"): v for k, v in meta.items()}
+        record["headers"] = names | fields(record.get("headers"))
+    return record
 
 
 def _is_own(record: object) -> bool:

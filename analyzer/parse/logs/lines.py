@@ -101,7 +101,9 @@ def moment(head: Head, part: Mapping[str, str | None]) -> datetime:
     try:
         whole = _second(head, year, month, part.get("day") or "", part.get("time") or "", zone)
     except (ValueError, OverflowError):
-        raise BadLine(f"found a time that there is not: {year or ''} {month} {part.get('day')} {part.get('time')}") from None
+        raise BadLine(
+            f"found a time that there is not: {' '.join(p for p in (year, month, part.get('day'), part.get('time')) if p)}"
+        ) from None
     fraction = part.get("part")
     return whole.replace(microsecond=int(fraction[1:7].ljust(6, "0"))) if fraction else whole
 

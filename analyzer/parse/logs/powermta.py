@@ -69,7 +69,8 @@ def _row(names: tuple[str, ...], values: list[str]) -> Row:
 
 
 def _record(row: Row, head: Head) -> Iterator[Outcome]:
-    kind, recipient = KINDS[row["type"]], address.clean(row.get("rcpt", ""))
+    kind, target = KINDS[row["type"]], address.clean(row.get("rcpt", ""))
+    recipient = _mailed(row.get("orcpt")) or target
     at, original = _time(row.get("timelogged"), head), _original(row, head)
     if kind is Kind.SENT and recipient:
         yield Outcome(kind, recipient, at=at, original=original)
@@ -84,17 +85,16 @@ def _record(row: Row, head: Head) -> Iterator[Outcome]:
     elif row.get("orig") not in {"", "<>"}:  # PowerMTA's own reports have no sender
         if row["type"] in _LAST and original.message_id and (queued := row.get("timequeued")):
             yield Outcome(Kind.SENT, recipient, at=_time(queued, head), original=original)
-        yield _fate(kind, recipient, row, at, original)
+        yield _fate(kind, recipient, target or recipient, row, at, original)
 
 
-def _fate(kind: Kind, recipient: str, row: Row, at: datetime, original: Original) -> Outcome:
+def _fate(kind: Kind, recipient: str, target: str, row: Row, at: datetime, original: Original) -> Outcome:
     said = row.get("dsndiag", "")
     diagnostic = said.partition(";")[2].strip() if said.lower().startswith(("smtp;", "x-")) else said
     code, status = address.reply(diagnostic) if diagnostic else (None, None)
     host = _HOST.match(row.get("dsnmta", ""))
-    mailed = _mailed(row.get("orcpt"))
     return Outcome(
-        kind, mailed or recipient, final=recipient if mailed and mailed.lower() != recipient.lower() else None,
+        kind, recipient, final=target if target.lower() != recipient.lower() else None,
         status=status or address.enhanced(row.get("dsnstatus", "")), reply_code=code,
         diagnostic=(diagnostic or row.get("dsnstatus", ""))[:MOST_TEXT] or None, remote_mta=host[1] if host else None,
         stage=dsn.stage(diagnostic) if kind in FAILURES else None, at=at, original=original,
