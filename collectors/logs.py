@@ -57,7 +57,8 @@ class LogCollector:
         """Opens each file, as far as the first thousand."""
         for found in self._files()[-1000:]:
             try:
-                LogFile(found.path).__exit__()
+                with LogFile(found.path):
+                    pass
             except OSError as e:
                 raise SourceFailed(f"{found.path}: cannot be read ({e.strerror}); check its owner and permissions.") from None
 

@@ -90,7 +90,7 @@ def _fields(rest: str) -> tuple[dict[str, str], str, str]:
     at = 0
     while at < len(rest) and not rest.startswith(": ", at):
         field = _FIELD.match(rest, at)
-        if not field:  # something that is glued to a field
+        if not field:  # something is glued to a field: to the next blank, or the end
             at = rest.find(" ", at + 1) % (len(rest) + 1)
             continue
         at = field.end()

@@ -32,7 +32,7 @@ def _record(line: bytes) -> object:
     if isinstance(record, dict) and isinstance(meta := record.get("meta"), dict):
         # "import_x_headers": header fields are in `meta` too, under names with low lines
         names = {str(k).replace("_", "-"): v for k, v in meta.items()}
-        record["headers"] = names | fields(record.get("headers"))
+        record["headers"] = names | dict(fields(record.get("headers")))
     return record
 
 
