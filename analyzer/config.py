@@ -11,6 +11,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -43,6 +44,25 @@ class TableSource(_Table):
     columns: dict[str, str] = Field(default_factory=dict)  # our field -> their column
     smtp_provider: str | None = None  # of rows that do not say
     timezone: str = "UTC"  # of times without an offset
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("is no time zone; write it as in Europe/Berlin or UTC") from None
+    return name
+
+
+class LogSource(_Table):
+    """The log of a mail server of one's own: what became of each message that it sent."""
+
+    type: Literal["log"]
+    path: Path  # a file, with what was rotated of it; a folder of files; or a pattern as in mail-*.log
+    mta: Literal["postfix", "exim", "kumomta", "powermta"]
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"  # of times without an offset
+    host: str | None = None  # whose log it is, where its lines do not say: Exim's, PowerMTA's
+    job_id: Literal["campaign", "mail_type"] | None = None  # what PowerMTA's jobId is to the sender
 
 
 class ImapSource(_Table):
@@ -140,11 +160,11 @@ HTTP_TABLES: dict[str, type[_Table]] = {
 }  # fmt: skip
 """The tables within a source of type http."""
 SOURCES: dict[str, type[_Table]] = {
-    "files": FilesSource, "table": TableSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource, "http": HttpSource,
+    "files": FilesSource, "table": TableSource, "log": LogSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource, "http": HttpSource,
 }  # fmt: skip
 SERVERS = SmtpSinkSource | HttpSource
 """The sources that others come to: they hold a port, and there is nothing to collect at them."""
-Source = Annotated[FilesSource | TableSource | ImapSource | SmtpSinkSource | HttpSource, Field(discriminator="type")]
+Source = Annotated[FilesSource | TableSource | LogSource | ImapSource | SmtpSinkSource | HttpSource, Field(discriminator="type")]
 
 
 class SmtpProvider(_Table):

@@ -81,6 +81,8 @@ MESSAGE = "message/rfc822"
 """Media type of mail."""
 ROWS = "application/vnd.mailhealth.rows+json"
 """Media type of a block of table rows, with the mapping that reads them."""
+LOG = "application/vnd.mailhealth.log+json"
+"""Media type of a block of lines of a mail server's log, with what is needed to read them."""
 TEST_SEND = "application/vnd.mailhealth.test-send+json"
 """Media type of the transcript of a test send and what became of it."""
 WEBHOOK = "application/vnd.mailhealth.webhook."
@@ -103,7 +105,7 @@ class Capture:
     """Whatever arrived, verbatim."""
 
     data: bytes  # the bytes as they came
-    media_type: str  # MESSAGE, ROWS, TEST_SEND, WEBHOOK with a provider
+    media_type: str  # MESSAGE, ROWS, LOG, TEST_SEND, WEBHOOK with a provider
     source: str  # the collector's name in the configuration
     received_at: datetime  # aware UTC: when the collector took it
     envelope: Envelope | None = None
@@ -158,7 +160,7 @@ class Outcome(NamedTuple):
     reply_type: str | None = (
         None  # of an automatic reply: vacation, ticket, challenge, inbox-retired, other; of a test mail: inbox, junk, folder, missing
     )
-    # of rows, webhooks and test sends only
+    # of rows, webhooks, logs and test sends only
     at: datetime | None = None  # aware UTC; None: the report's own time
     original: Original | None = None  # None: the report's
     smtp_provider: str | None = None

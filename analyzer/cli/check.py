@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from analyzer.cli import settings
-from analyzer.config import SERVERS, Config
+from analyzer.config import SERVERS, Config, LogSource
 
 
 @click.command("check")
@@ -63,6 +65,8 @@ def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], s
             f"source {name} ({source.type}){' is being served' if held else ''}",
             lambda n=name, s=source, o=offline or held: build(n, s).check(o),  # type: ignore[misc]
         )
+        if isinstance(source, LogSource):
+            yield from _last_lines(name, source)
     for name, provider in config.smtp.items():
         yield f"SMTP host {name} ({provider.host})", lambda p=provider: p.secret() and None if offline else submit(p, "", [], b"").failed  # type: ignore[misc]
     for name, seed in config.seeds.items():
@@ -70,3 +74,27 @@ def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], s
     if (config.report.via or config.report.recipients) and config.report.via not in config.smtp:
         known = ", ".join(config.smtp) or "none: add a table [smtp.NAME]"
         yield "report", lambda: f"report.via: {config.report.via!r} is no SMTP host; there are {known}."
+
+
+def _last_lines(name: str, source: LogSource) -> Iterator[tuple[str, Callable[[], str | None]]]:
+    """What the last lines of a log tell, and whether that can be."""
+    from analyzer.parse.logs import others, parse_log
+    from collectors.base import SourceFailed
+    from collectors.logs import LogCollector
+
+    try:
+        sample = LogCollector(name, source).sample()
+    except (SourceFailed, OSError):
+        return  # which the source's own check has said
+    report, count = parse_log(sample), sample.data.count(b"\n") - 1
+    kinds = Counter(o.kind.value for o in report.outcomes)
+    told = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()) or "nothing of any message"
+    latest = max((o.at for o in report.outcomes if o.at), default=sample.received_at)
+    problem = None
+    if other := others(sample):
+        problem = f"nothing is understood as {source.mta}'s, but it looks like {other}'s: set sources.{name}.mta = \"{other}\"."
+    elif latest > sample.received_at + timedelta(minutes=10):
+        problem = (
+            f"the last is of {latest:%Y-%m-%d %H:%M} UTC, which is yet to come: set sources.{name}.timezone to the zone of the log's times."
+        )
+    yield f"source {name}: its last {count} lines tell {told}", lambda: problem

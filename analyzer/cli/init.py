@@ -65,6 +65,13 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #[sources.hooks.events]               # POST /v1/events: rows from systems of your own, by bearer token
 #secret_env = "EVENTS_TOKEN"
 
+# The log of a mail server of your own: what became of each message, as it happens; see docs/logs.md.
+#[sources.log]
+#type = "log"
+#path = "/var/log/mail.log"      # with what is rotated of it; or a folder, or a pattern: "/var/log/pmta/acct-*.csv"
+#mta = "postfix"                 # postfix, exim, kumomta, powermta
+#timezone = "Europe/Berlin"      # of times that do not tell
+
 # What was sent: without it there are counts, but no rates. One row per message and recipient, CSV or JSON Lines.
 # Columns that are not named like ours are named here: our name = "their name".
 #[sources.sends]

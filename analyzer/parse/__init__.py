@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from analyzer.model import MESSAGE, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
+from analyzer.model import LOG, MESSAGE, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
 from analyzer.parse import about, autoreply, bounce, dsn, feedback, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
@@ -19,6 +19,10 @@ def parse(capture: Capture) -> Report:
         from analyzer.parse.rows import parse_rows
 
         return parse_rows(capture)
+    if capture.media_type == LOG:
+        from analyzer.parse.logs import parse_log
+
+        return parse_log(capture)
     if capture.media_type == TEST_SEND:
         from analyzer.parse.test_send import parse_test_send
 

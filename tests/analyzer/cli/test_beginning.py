@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_every_example_in_what_init_writes_is_right(cli: Cli, tmp_path: Path) ->
     path = tmp_path / "mailhealth.toml"
     path.write_text(re.sub(r"^#(?=\S)", "", path.read_text(), flags=re.M))
     config = load(path)
-    assert {s.type for s in config.sources.values()} == {"imap", "files", "smtp-sink", "table", "http"}
+    assert {s.type for s in config.sources.values()} == {"imap", "files", "smtp-sink", "table", "log", "http"}
     assert config.smtp and config.seeds and config.report.via in config.smtp
 
 
@@ -84,7 +85,7 @@ def test_without_a_configuration_the_first_step_is_named(cli: Cli) -> None:
         ("stroe = 'x'", "mailhealth.toml: stroe: unknown key; did you mean 'store'?"),
         ("[sources.b]\ntype = 'imap'\nhots = 'h'\nhost='h'\nuser = 'u'", "sources.b.hots: unknown key; did you mean 'host'?"),
         ("[sources.b]\ntype = 'imap'\nuser = 'u'", "sources.b.host: is missing"),
-        ("[sources.b]\ntype = 'pop3'", "sources.b.type: expected one of files, table, imap, smtp-sink, http, found 'pop3'"),
+        ("[sources.b]\ntype = 'pop3'", "sources.b.type: expected one of files, table, log, imap, smtp-sink, http, found 'pop3'"),
         ("[sources.b]\npath = 'x'", "sources.b.type: is missing"),
         ("[sources.flusher]\ntype = 'files'\npath = 'x'", "sources.flusher: is no name for a source"),
         ("[sources.b]\ntype = 'http'\n[sources.b.sendgird]\nsecret = 'x'", "sources.b.sendgird: unknown key; did you mean 'sendgrid'?"),
@@ -199,6 +200,27 @@ def test_check_of_a_good_configuration_says_what_comes_next(cli: Cli, config: Wr
     config('[sources.old]\ntype = "files"\npath = "old"\n')
     ran = cli("check")
     assert ran.code == 0 and "Next: `mailhealth collect`" in ran.out
+
+
+def test_check_says_what_the_last_lines_of_a_log_tell(cli: Cli, config: Write, tmp_path: Path) -> None:
+    log = tmp_path / "mail.log"
+    line = "Nov  1 10:00:00 mx postfix/smtp[1]: 3F5A92C0: to=<a@b.example>, relay=none, delay=1, dsn=4.4.1, status=deferred (x)\n"
+    log.write_text(line * 300)
+    source = f'[sources.log]\ntype = "log"\npath = "{log}"\n'
+    config(source + 'mta = "postfix"\n')
+    ran = cli("check")
+    assert ran.code == 0 and "ok  source log: its last 200 lines tell 200 delayed" in ran.out
+    config(source + 'mta = "exim"\n')
+    ran = cli("check")
+    assert ran.code == 2 and 'it looks like postfix\'s: set sources.log.mta = "postfix"' in ran.out
+    log.write_text(
+        f"{datetime.now(UTC) + timedelta(hours=2):%Y-%m-%d %H:%M:%S} 1t6abc-0001Xy-0A == a@b.example R=r T=t defer (111): Connection refused\n"
+    )
+    ran = cli("check")
+    assert ran.code == 2 and "which is yet to come: set sources.log.timezone" in ran.out
+    config(source + 'mta = "exim"\ntimezone = "Mars/Base"\n')
+    ran = cli("check")
+    assert ran.code == 2 and "sources.log.timezone: is no time zone; write it as in Europe/Berlin or UTC, found 'Mars/Base'" in ran.err
 
 
 def test_check_of_a_store_that_others_may_read(cli: Cli, config: Write, tmp_path: Path) -> None:
