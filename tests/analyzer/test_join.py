@@ -10,7 +10,7 @@ import pytest
 
 from analyzer.config import TableSource
 from analyzer.metrics import Numbers
-from analyzer.model import MESSAGE, WEBHOOK, Capture
+from analyzer.model import LOG, MESSAGE, WEBHOOK, Capture
 from analyzer.pipeline import flush
 from analyzer.store import Store
 from collectors.table import TableCollector
@@ -87,3 +87,23 @@ def test_each_id_finds_the_send(store: Store, tmp_path: Path) -> None:
 
 def test_nothing_kept_is_attributed_to_nothing(tmp_path: Path) -> None:
     assert Numbers(Store(tmp_path)).attribution().empty
+
+
+def block(lines: str) -> bytes:
+    return b'{"mta": "postfix", "timezone": "UTC"}\n' + lines.encode()
+
+
+def test_an_attempt_in_a_later_block_of_a_log_finds_the_message_id_of_an_earlier_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    rows(store, tmp_path, "sends", "sent", "message_id,recipient,at", [f"m1@shop.example,u1@far.example,{DAY.isoformat()}"])
+    first = "2026-11-02T09:00:01+00:00 mx1 postfix/cleanup[7]: 3F5A92C0D1: message-id=<m1@shop.example>\n"
+    later = (
+        "2026-11-02T09:05:01+00:00 mx1 postfix/smtp[8]: 3F5A92C0D1: to=<u1@far.example>, relay=mx.far.example[192.0.2.1]:25, delay=300, "
+        "delays=0/0/150/150, dsn=5.1.1, status=bounced (host mx.far.example[192.0.2.1] said: 550 5.1.1 no such user (in reply to RCPT TO command))\n"
+    )
+    for lines in (first, later):
+        store.inbox.keep([Capture(block(lines), LOG, "log", DAY + timedelta(hours=1))])
+    flush(store)
+    numbers = Numbers(store)
+    assert numbers.measure(["sent", "hard"])["numerator"].tolist() == [1, 1]
+    assert numbers.attribution()[["source", "way", "events"]].to_numpy().tolist() == [["log", "provider-id", 1]]
