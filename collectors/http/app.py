@@ -19,7 +19,7 @@ from analyzer.model import ROWS, WEBHOOK, Capture, KeepFailed
 from collectors.base import Keep, Progress
 from collectors.http.counters import Counters
 from collectors.http.signatures import Arrived, Refused, Scheme, Shown
-from collectors.http.writer import Writer
+from collectors.writer import Writer
 
 EVENTS = "events"
 """The name under which `POST /v1/events` is counted."""

@@ -20,10 +20,10 @@ Kept = Callable[[list[Capture], int], None]
 class Writer:
     """One thread that writes, and a queue before it. Belongs to one event loop."""
 
-    def __init__(self, keep: Keep, kept: Kept) -> None:
+    def __init__(self, keep: Keep, kept: Kept = lambda captures, new: None) -> None:
         self._keep, self._kept = keep, kept
         self._waiting: asyncio.Queue[tuple[Capture, asyncio.Future[None]]] = asyncio.Queue()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="http-writer")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._task: asyncio.Task[None] | None = None
 
     async def keep(self, capture: Capture) -> None:
