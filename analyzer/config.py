@@ -112,7 +112,7 @@ class Topics(_Table):
     topics: tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w.-]+$")], ...] = Field(min_length=1)
 
 
-_PUBLIC = re.compile(r"https://[a-z0-9.-]+(?::\d{1,5})?(?:/[\w./-]*)?|http://(?:localhost|127\.0\.0\.1)(?::\d{1,5})?(?:/[\w./-]*)?")
+_PUBLIC = re.compile(r"(?:https://[a-z0-9.-]+|http://(?:localhost|127\.0\.0\.1))(?::\d{1,5})?(?:/[\w./-]*)?", re.ASCII)
 
 
 def _public(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from string import Template
 from typing import NamedTuple
 
@@ -98,11 +99,11 @@ def language(accepted: str) -> str:
     return max(ours, key=liked.__getitem__, default="en")  # of equals the first
 
 
-def page(accepted: str, state: str, status: int = 200) -> HTMLResponse:
+def page(accepted: str, state: str, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
     """The page in one of its states: "ask", "done", "wrong" or "later"."""
     name = language(accepted)
     words = WORDS[name]
     form = _FORM.substitute(button=words.button) if state in {"ask", "later"} else ""
     role = ' role="status"' if state != "ask" else ""  # read out by itself
     body = _PAGE.substitute(language=name, title=words.title, style=_STYLE, role=role, said=getattr(words, state), form=form)
-    return HTMLResponse(body, status, HEADERS | {"Content-Language": name})
+    return HTMLResponse(body, status, {**HEADERS, "Content-Language": name, **(headers or {})})

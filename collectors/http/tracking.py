@@ -37,6 +37,7 @@ TELLING = ("sec-purpose", "purpose", "x-purpose", "x-moz", "accept", "accept-lan
 """The headers that tell machines from people."""
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")  # one transparent pixel, 43 bytes
 _NOT_STORED = {"Cache-Control": "no-store"}
+_UNREAD = {"Connection": "close"}  # the body, or the rest of it, is not read
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +62,7 @@ class Tracking:
     async def _open(self, request: Request) -> Response:
         token = self._keys.read(request.path_params["token"], Use.OPEN)
         if not token:
-            return self._wrong(request, "token")
+            return self._wrong(request)
         await self._note(token, self._hit(request, token))
         return Response(GIF, media_type="image/gif", headers=_NOT_STORED)
 
@@ -70,7 +71,7 @@ class Tracking:
         token = self._keys.read(request.path_params["token"], Use.CLICK, urls[0]) if len(urls) == 1 else None
         # signed by us it was fit already; what leads strangers somewhere is looked at twice
         if not token or not is_target(urls[0]):
-            return self._wrong(request, "token")
+            return self._wrong(request)
         await self._note(token, self._hit(request, token, urls[0]))
         # by hand: a redirect of Starlette's would quote the address anew
         return Response(status_code=302, headers=_NOT_STORED | {"Location": urls[0]})
@@ -78,29 +79,25 @@ class Tracking:
     async def _ask(self, request: Request) -> Response:
         """Asks, and changes nothing: programs that look at links come here too."""
         if not self._keys.read(request.path_params["token"], Use.UNSUBSCRIBE):
-            return self._wrong(request, "token")
+            return self._wrong(request)
         return page(request.headers.get("accept-language", ""), "ask")
 
     async def _unsubscribe(self, request: Request) -> Response:
         accepted = request.headers.get("accept-language", "")
         token = self._keys.read(request.path_params["token"], Use.UNSUBSCRIBE)
         if not token:
-            return self._wrong(request, "token")
+            return self._wrong(request)
         try:
             if not _is_one_click(await read_body(request, MOST_BODY, self._source.body_seconds)):
                 raise Refused("not-one-click", 400)
             await self._writer.keep(self._hit(request, token))
         except Refused as e:
             self._refused(e.reason)
-            answer = page(accepted, "ask", e.status)
-            answer.headers["Connection"] = "close"  # the rest of the body is not read
-            return answer
+            return page(accepted, "ask", e.status, _UNREAD)
         except Exception as e:
             self._tell(e)
             self._refused("not-kept")
-            answer = page(accepted, "later", 503)
-            answer.headers["Retry-After"] = "30"
-            return answer
+            return page(accepted, "later", 503, {"Retry-After": "30"})
         self._counters.add("hits", use=token.use)
         return page(accepted, "done")
 
@@ -147,12 +144,9 @@ class Tracking:
         else:
             log.error("a hit could not be kept", exc_info=why)
 
-    def _wrong(self, request: Request, reason: str) -> Response:
-        self._refused(reason)
-        answer = page(request.headers.get("accept-language", ""), "wrong", 404)
-        if request.method == "POST":
-            answer.headers["Connection"] = "close"
-        return answer
+    def _wrong(self, request: Request) -> Response:
+        self._refused("token")
+        return page(request.headers.get("accept-language", ""), "wrong", 404, _UNREAD if request.method == "POST" else None)
 
     def _refused(self, reason: str) -> None:
         self._counters.add("refused", provider="tracking", reason=reason)
@@ -163,7 +157,8 @@ def client_address(request: Request) -> ipaddress.IPv4Address | ipaddress.IPv6Ad
     peer = _address(request.client.host if request.client else "")
     if peer is None or peer.is_global:
         return peer
-    return _address(request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()) or peer
+    said = ",".join(request.headers.getlist("x-forwarded-for"))  # some proxies append to the field, some add another
+    return _address(said.rpartition(",")[2].strip()) or peer
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

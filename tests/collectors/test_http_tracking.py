@@ -99,6 +99,7 @@ def test_no_address_is_kept(client: httpx.Client, inbox: Inbox) -> None:
     [
         ("203.0.113.77", "203.0.113.0/24"),
         ("6.6.6.6, 203.0.113.77", "203.0.113.0/24"),  # only the last is our proxy's word
+        ("6.6.6.6; 203.0.113.77", "203.0.113.0/24"),  # in fields of their own
         ("2001:db8:1:2::7", "2001:db8:1::/48"),
         ("::ffff:203.0.113.77", "203.0.113.0/24"),
         ("nonsense", "127.0.0.0/24"),
@@ -107,7 +108,7 @@ def test_no_address_is_kept(client: httpx.Client, inbox: Inbox) -> None:
 )
 def test_the_network_of_a_client_is_kept_only_on_wish(said: str, prefix: str, inbox: Inbox) -> None:
     with tracking(inbox.keep, KEYS, keep_prefix=True) as client:
-        client.get(PIXEL, headers={"X-Forwarded-For": said})
+        client.get(PIXEL, headers=[("X-Forwarded-For", line) for line in said.split("; ")])
     assert [hit["prefix"] for hit in hits(inbox)] == [prefix]
 
 
