@@ -132,8 +132,26 @@ class Topics(_Table):
     topics: tuple[Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w.-]+$")], ...] = Field(min_length=1)
 
 
+_PUBLIC = re.compile(r"(?:https://[a-z0-9.-]+|http://(?:localhost|127\.0\.0\.1))(?::\d{1,5})?(?:/[\w./-]*)?", re.ASCII)
+
+
+def _public(url: str) -> str:
+    if not _PUBLIC.fullmatch(url):
+        raise ValueError(
+            "is no address for links in mail; expected https:// and the host that your proxy answers for (http:// on localhost only)"
+        )
+    return url.rstrip("/")
+
+
+class Tracking(_Table):
+    """Tracking links of one's own: open pixel, signed redirect, one-click unsubscription."""
+
+    url: Annotated[str, AfterValidator(_public)]  # what the links begin with, as people's mail programs reach it
+    keep_prefix: bool = False  # keep the client's network too, /24 or /48; its address is never kept
+
+
 class HttpSource(_Table):
-    """An HTTP server that takes the webhooks of SMTP providers, and rows from systems of one's own."""
+    """An HTTP server that takes the webhooks of SMTP providers, rows from systems of one's own, and hits on tracking links."""
 
     type: Literal["http"]
     host: str = "127.0.0.1"
@@ -152,13 +170,14 @@ class HttpSource(_Table):
     resend: Signing | None = None
     sendgrid: Signing | None = None
     sparkpost: Shown | None = None
+    tracking: Tracking | None = None
 
 
 HTTP_TABLES: dict[str, type[_Table]] = {
     "events": Shown, "amazon-ses": Topics, "brevo": Shown, "kumomta": Shown, "mailgun": Signing, "mailjet": Shown, "mandrill": MandrillSigning,
     "postmark": Shown, "resend": Signing, "sendgrid": Signing, "sparkpost": Shown,
 }  # fmt: skip
-"""The tables within a source of type http."""
+"""The tables within a source of type http that name somebody who calls us."""
 SOURCES: dict[str, type[_Table]] = {
     "files": FilesSource, "table": TableSource, "log": LogSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource, "http": HttpSource,
 }  # fmt: skip
@@ -290,7 +309,7 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     if len(loc) == 1:
         return list(Config.model_fields)
     if loc[0] == "sources":
-        model = HTTP_TABLES.get(str(loc[3])) if len(loc) > 4 else SOURCES.get(str(loc[2]))
+        model = (HTTP_TABLES | {"tracking": Tracking}).get(str(loc[3])) if len(loc) > 4 else SOURCES.get(str(loc[2]))
     elif loc[0] == "seeds" and "imap" in loc[2:-1]:
         model = ImapSource
     else:

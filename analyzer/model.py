@@ -87,6 +87,8 @@ TEST_SEND = "application/vnd.mailhealth.test-send+json"
 """Media type of the transcript of a test send and what became of it."""
 WEBHOOK = "application/vnd.mailhealth.webhook."
 """Beginning of the media type of a request that an SMTP provider made; its name and "+json" follow."""
+HIT = "application/vnd.mailhealth.hit+json"
+"""Media type of a hit on a tracking link of one's own: an open, a click, an unsubscription."""
 TEST_PARSER = "test-send"
 """Who reads it: the `parser` of its events, by which numbers of real mail leave them out."""
 
@@ -105,7 +107,7 @@ class Capture:
     """Whatever arrived, verbatim."""
 
     data: bytes  # the bytes as they came
-    media_type: str  # MESSAGE, ROWS, LOG, TEST_SEND, WEBHOOK with a provider
+    media_type: str  # MESSAGE, ROWS, LOG, TEST_SEND, HIT, WEBHOOK with a provider
     source: str  # the collector's name in the configuration
     received_at: datetime  # aware UTC: when the collector took it
     envelope: Envelope | None = None

@@ -19,6 +19,7 @@ from analyzer.lake import capture_table, event_table
 from analyzer.model import FAILURES, ROWS, Capture, Event, KeepFailed, Kind, Report, StoreError, Verdict
 from analyzer.parse import parse
 from analyzer.record import record
+from analyzer.signed import attributed
 from analyzer.store import Store
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def judge(report: Report) -> list[Verdict | None]:
 def derive(capture: Capture, key: bytes, capture_id: str | None = None) -> tuple[list[Event], dict[str, str]]:
     """The events of a capture by today's rules, and recipient key -> address. Never raises: a bug of ours costs no mail."""
     try:
-        report = parse(capture)
+        report = attributed(parse(capture), capture, key)
         return record(capture, report, judge(report), key, capture_id)
     except RulesError:
         raise  # the operator's to mend; what waits can be judged then

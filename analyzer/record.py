@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from analyzer.keys import RECIPIENTS, derived, hashed
 from analyzer.model import Capture, Event, Kind, Outcome, Report, Verdict
 from analyzer.providers import mailbox_provider
 
@@ -28,10 +27,10 @@ def normalise(address: str) -> str:
 
 @lru_cache(maxsize=200_000)
 def recipient_key(key: bytes, address: str) -> tuple[str, str | None]:
-    """The keyed hash (32 hex characters) of an address, and its domain."""
+    """The keyed hash (32 hex characters) of an address, by the store's key, and its domain."""
     normal = normalise(address)
     _, at, domain = normal.rpartition("@")
-    return hmac.new(key, normal.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32], (domain[:MOST_NAME] or None) if at else None
+    return hashed(derived(key, RECIPIENTS), normal), (domain[:MOST_NAME] or None) if at else None
 
 
 def record(

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-pytest_plugins = ["tests.month", "tests.servers.dovecot", "tests.servers.postfix"]
+pytest_plugins = ["tests.month", "tests.servers.browser", "tests.servers.dovecot", "tests.servers.postfix"]
 
 
 def lacking(sentence: str) -> NoReturn:

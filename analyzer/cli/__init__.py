@@ -31,6 +31,7 @@ COMMANDS = {
     "test-send": "Send a test mail and see where it lands",
     "replay": "Judge all that was kept by today's rules; show what changed",
     "rules": "Check rules of your own, or have some suggested",
+    "tokens": "Make and read the signed links of your own tracking",
     "lake": "Look after the store: compact, vacuum",
 }
 """Name -> what `mailhealth --help` says of it. The command stands in the module of that name ('-' as '_')."""

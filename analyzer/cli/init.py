@@ -64,6 +64,9 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #secret_env = "POSTMARK_SECRET"       # as the password in the address, as bearer token, or as its last part
 #[sources.hooks.events]               # POST /v1/events: rows from systems of your own, by bearer token
 #secret_env = "EVENTS_TOKEN"
+#[sources.hooks.tracking]             # links of your own: open pixel, clicks, one-click unsubscription; docs/tracking.md
+#url = "https://t.example.com"        # the public address that they begin with
+#keep_prefix = false                  # keep the client's network, /24 or /48; its address never is
 
 # The log of a mail server of your own: what became of each message, as it happens; see docs/logs.md.
 #[sources.log]

@@ -55,9 +55,11 @@ def _work(config: Config, part: str) -> None:
     collector = build(part, config.sources[part])
     if isinstance(config.sources[part], HttpSource):
         from analyzer.parse.webhooks import unknown_events
+        from analyzer.tokens import Keys
 
         # collectors understand nothing: they are told how to count what nobody understands
         collector.unknown = unknown_events  # type: ignore[attr-defined]
+        collector.keys = Keys.of(store.key)  # type: ignore[attr-defined]
     with GroupKeeper(store.inbox) as keep:
         collector.watch(keep, partial(store.inbox.cursor, part), stop, _Told(part))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from analyzer.model import LOG, MESSAGE, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
+from analyzer.model import HIT, LOG, MESSAGE, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
 from analyzer.parse import about, autoreply, bounce, dsn, feedback, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
@@ -27,6 +27,10 @@ def parse(capture: Capture) -> Report:
         from analyzer.parse.test_send import parse_test_send
 
         return parse_test_send(capture)
+    if capture.media_type == HIT:
+        from analyzer.parse.hits import parse_hit
+
+        return parse_hit(capture)
     if capture.media_type.startswith(WEBHOOK):
         from analyzer.parse.webhooks import parse_webhook
 

@@ -58,8 +58,9 @@ LISTS = ("list-id", "list-unsubscribe", "list-post", "x-ml-name", "x-mlserver", 
 """Headers of mail that went to many."""
 _ANSWER = Words(r"\s*(?:re|aw|sv|fwd?|wg)\s*:")
 _UNSUBSCRIBE = Words(
-    r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b[^\n]{0,120}$",
+    r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b(?:[^\n]{0,120}| [\w-]{40,400})$",
 )
+"""The word and hardly more, or the word and a token of the sender's."""
 _SHORT = 400  # characters of a text that says no more than that somebody is away
 _BRIEF = 1200  # of one that says that an address is no longer read
 _MOST = 4000  # characters of a text that are looked at

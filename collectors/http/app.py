@@ -10,15 +10,18 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from analyzer.config import HttpSource
 from analyzer.model import ROWS, WEBHOOK, Capture, KeepFailed
+from analyzer.tokens import Keys
 from collectors.base import Keep, Progress
+from collectors.http.body import read_body
 from collectors.http.counters import Counters
 from collectors.http.signatures import Arrived, Refused, Scheme, Shown
+from collectors.http.tracking import Tracking
 from collectors.writer import Writer
 
 EVENTS = "events"
@@ -43,24 +46,29 @@ class Receiver:
         keep: Keep,
         progress: Progress,
         unknown: Callable[[Capture], int],
+        keys: Keys | None = None,
     ) -> None:
         self._name, self._source, self._schemes, self._progress, self._unknown = name, source, schemes, progress, unknown
         self._writer = Writer(keep, self._after)
         self._counters, self._count = Counters(), 0
+        self._tracking = Tracking(name, source, keys, self._writer, self._counters, progress) if source.tracking and keys else None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route("/webhooks/{provider}", self._webhook, methods=["POST", "HEAD"]),
                 Route("/webhooks/{provider}/{token}", self._webhook, methods=["POST", "HEAD"]),
                 Route("/v1/events", self._events, methods=["POST"]),
                 Route("/healthz", _healthy, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
+                *(self._tracking.routes() if self._tracking else []),
             ],
             lifespan=self._life,
         )
+        app.router.redirect_slashes = False  # nobody is led anywhere but by a signed link
+        return app
 
     @asynccontextmanager
     async def _life(self, app: Starlette) -> AsyncIterator[None]:
@@ -87,7 +95,11 @@ class Receiver:
         self._counters.add("received", provider=provider)
         scheme = self._schemes[provider]
         try:
-            arrived = Arrived(request.headers, await self._body(request), request.path_params.get("token", ""))
+            arrived = Arrived(
+                request.headers,
+                await read_body(request, self._source.max_body_bytes, self._source.body_seconds),
+                request.path_params.get("token", ""),
+            )
             await scheme.verify(arrived)
             await self._writer.keep(Capture(head + arrived.body, media_type, self._name, datetime.now(UTC)))
             await scheme.kept(arrived)
@@ -116,35 +128,13 @@ class Receiver:
             headers["Connection"] = "close"  # the rest of the body is not read
         return PlainTextResponse(f"{SAID[why.status]}\n", why.status, headers)
 
-    async def _body(self, request: Request) -> bytes:
-        """The body, verbatim. Raises Refused where it is coded, too large, too slow or cut off."""
-        headers = request.headers
-        if any(coding.strip().lower() != "identity" for coding in headers.getlist("content-encoding")):
-            raise Refused("content-encoding", 415)
-        if "transfer-encoding" in headers and "content-length" in headers:  # the parser refuses it too (RFC 9112 §6.1)
-            raise Refused("framing", 400)
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 15 or int(length) > self._source.max_body_bytes:
-            raise Refused("too-large", 413)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._source.body_seconds):
-                async for part in request.stream():
-                    body += part
-                    if len(body) > self._source.max_body_bytes:
-                        raise Refused("too-large", 413)
-        except TimeoutError:
-            raise Refused("too-slow", 408) from None
-        except ClientDisconnect:
-            raise Refused("cut-off", 400) from None
-        return bytes(body)
-
     async def _metrics(self, request: Request) -> Response:
         return PlainTextResponse(self._counters.text(), media_type="text/plain; version=0.0.4")
 
     def _after(self, captures: list[Capture], new: int) -> None:
         """Counts what a commit brought: in the writer's thread, and adds it up in the loop's."""
-        found = [(c.media_type.removeprefix(WEBHOOK).removesuffix("+json"), self._unknown(c)) for c in captures if c.media_type != ROWS]
+        webhooks = [c for c in captures if c.media_type.startswith(WEBHOOK)]
+        found = [(c.media_type.removeprefix(WEBHOOK).removesuffix("+json"), self._unknown(c)) for c in webhooks]
         if self._loop:
             self._loop.call_soon_threadsafe(self._add_up, found, new)
 

@@ -10,6 +10,8 @@ HELP = {
     "kept": "captures that were new; the same body again is acknowledged and changes nothing",
     "refused": "requests that were not kept, by reason",
     "unknown_events": "events with a name that we do not know, or that could not be read; they are kept",
+    "hits": "opens, clicks and unsubscriptions by links of our own that were kept",
+    "hits_lost": "opens and clicks that were answered and could not be kept",
 }
 
 

@@ -1,8 +1,7 @@
-"""The dashboard over a simulated month, and a real browser."""
+"""The dashboard over a simulated month."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from analyzer.cli.dash import dashboard_command, dashboard_environment
-from tests.conftest import need
 from tests.servers import free_port, until
 
 PAGES = {
@@ -51,18 +49,6 @@ def site(month: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A real browser."""
-    need("chromium", "chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium"), chromium_sandbox=False)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

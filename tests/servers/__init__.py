@@ -1,6 +1,6 @@
 """Real servers for the tests: private, on loopback, gone when the session ends.
 
-Their fixtures come to every test through `pytest_plugins` in tests/conftest.py: `dovecot`, `mailbox`, `postfix`.
+Their fixtures come to every test through `pytest_plugins` in tests/conftest.py: `dovecot`, `mailbox`, `postfix`, `chromium`.
 `mtas` has five servers that report what they could not deliver, `cage` the roots they run in, `smtp` and `dns` what their mail meets.
 """
 

@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from analyzer.config import HttpSource
 from analyzer.model import Capture
 from analyzer.parse.webhooks import unknown_events
+from analyzer.tokens import Keys
 from collectors.base import Keep
 from collectors.http import HttpCollector
 from tests.servers import free_port, until
@@ -34,6 +35,7 @@ from tests.servers import free_port, until
 SECRET = "a secret of ours"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:ses-events"
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
+PUBLIC = "https://t.shop.example"
 MANDRILL_URL = "https://hooks.shop.example/webhooks/mandrill"
 SENDGRID_KEY = ec.generate_private_key(ec.SECP256R1())
 SNS_KEY = rsa.generate_private_key(65537, 2048)
@@ -51,11 +53,11 @@ def tables() -> dict[str, Any]:
 
 
 @contextmanager
-def receiver(keep: Keep, fetch: Callable[[str], bytes] | None = None, **more: object) -> Iterator[httpx.Client]:
+def receiver(keep: Keep, fetch: Callable[[str], bytes] | None = None, keys: Keys | None = None, **more: object) -> Iterator[httpx.Client]:
     """The receiver at work; gives a client that has its address."""
     source = HttpSource.model_validate({"type": "http", "port": free_port()} | tables() | more)
     collector = HttpCollector("hooks", source, fetch or FakeSns())
-    collector.unknown = unknown_events
+    collector.unknown, collector.keys = unknown_events, keys
     stop = threading.Event()
     thread = threading.Thread(target=collector.watch, args=(keep, dict, stop))
     thread.start()
@@ -166,6 +168,12 @@ def metric(client: httpx.Client, name: str, **labels: str) -> int:
     wanted = ",".join(f'{k}="{v}"' for k, v in sorted(labels.items()))
     line = f"mailhealth_http_{name}_total" + (f"{{{wanted}}}" if wanted else "")
     return next((int(said.rpartition(" ")[2]) for said in client.get("/metrics").text.splitlines() if said.startswith(line + " ")), 0)
+
+
+def tracking(keep: Keep, keys: Keys, **more: object) -> AbstractContextManager[httpx.Client]:
+    """The receiver with nothing but tracking links; its client follows no redirect."""
+    nobody = dict.fromkeys(tables())
+    return receiver(keep, None, keys, **nobody, tracking={"url": PUBLIC, **more})
 
 
 def bodies(captures: list[tuple[int, Capture]]) -> list[bytes]:
