@@ -13,7 +13,7 @@ from analyzer.parse import address
 from analyzer.parse.autoreply_words import AWAY, ELSEWHERE, GENERATED, HELD, RECEIVED, REPLY, SUBJECT, TYPES, UNREAD
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, decode
-from analyzer.parse.original import message_id, original, recipients, returned_headers, sender_of
+from analyzer.parse.original import message_id, original, recipients, returned_headers, sender_of, split_text, text_headers
 from analyzer.parse.who import verp
 from analyzer.parse.words import Words
 
@@ -75,7 +75,7 @@ def parse(message: Message) -> Report | None:
     text = text_of(message)
     who = sender_of(top) or None
     replied = message_id(top.header("in-reply-to")) if top.header("in-reply-to") else None
-    headers = returned_headers(message)
+    headers = returned_headers(message) or text_headers(split_text(text)[1])
     about = original(headers)
     if replied and not about.message_id:
         about = Original(message_id=message_id(decode(f"<{replied}>".encode("utf-8", "replace"), b"utf-8")))
@@ -160,6 +160,9 @@ def _alone(message: Message) -> bool:
 def _mailed(outcome: Outcome, message: Message, headers: Headers) -> Outcome:
     """The outcome with the address that the sender mailed, where the answer tells it and comes from another."""
     returned = recipients(headers) if headers else []
+    home = (outcome.recipient or "").rpartition("@")[2].lower()
+    if len(returned) == 1 and not returned_headers(message) and returned[0].rpartition("@")[2].lower() != home:
+        returned = []  # what is quoted may have come by way of a list
     mailed = verp(message) or (returned[0] if len(returned) == 1 else None)
     if not mailed and outcome.reply_type == "challenge":
         mailed = _guarded(message, outcome.recipient or "")

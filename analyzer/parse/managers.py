@@ -12,7 +12,7 @@ from analyzer.parse import address
 from analyzer.parse.about import describe
 from analyzer.parse.bounce import MOST_TEXT
 from analyzer.parse.mime import Message, date
-from analyzer.parse.original import mailed_to, original, returned_headers, sender_of, split_text, text_headers
+from analyzer.parse.original import mailed_to, original, recipients, returned_headers, sender_of, split_text, text_headers
 from analyzer.parse.words import Words
 
 _OWNER = re.compile(
@@ -44,7 +44,7 @@ def parse(message: Message) -> Report | None:
         return None
     text = next((p.text() for p in message.own("text/plain")), "")[:MOST_TEXT]
     own, rest = split_text(text)
-    said = own[:_ADDRESSED]
+    said = re.sub(r"[ \t]+", " ", own[: 2 * _ADDRESSED])[:_ADDRESSED]  # LISTSERV fills its lines with blanks
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
     refused = _REFUSED.search(plain)
     if not refused or _WAITS.search(plain + top.header("subject")):
@@ -53,7 +53,14 @@ def parse(message: Message) -> Report | None:
     name = signed.group("list") or signed.group("owned")
     posted = next(iter(address.addresses(top.header("x-beenthere"), 1)), None)
     named = (a for a in address.addresses(said, 20) if not _OWNER.match(a) and a.lower() not in top.header("to").lower())
-    mailed = posted or mailed_to(headers) or next(named, None) or (f"{name}@{sender.rpartition('@')[2]}" if name else None)
+    to = recipients(headers) if headers else []
+    mailed = (
+        posted
+        or mailed_to(headers)
+        or next(named, None)
+        or (to[0] if len(to) == 1 else None)
+        or (f"{name}@{sender.rpartition('@')[2]}" if name else None)
+    )
     words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
     outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
     return Report(Kind.BOUNCED, "list", (outcome,), original(headers), reported_at=date(top.header("date")))

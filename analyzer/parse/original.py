@@ -16,7 +16,7 @@ from analyzer.parse.words import Words, small
 
 RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822"}
 _TITLE = Words(
-    r"[ \t>|]{0,8}-{2,}.{0,80}(?:original message|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
+    r"[ \t>|]{0,8}-{2,}.{0,80}(?:original (?:message|headers?)|message header|returned message|copy of (?:the|your) (?:message|e-?mail)|undelivered message|"
     r"message header follows|unsent message|メッセージ).{0,80}$"
 )
 _FIELD = re.compile(r"[ \t>|]{0,8}(?:Received|Return-Path|X-Mailer|Message-ID|From|Date|MIME-Version)[ \t]*:.{0,900}$", re.I)

@@ -43,7 +43,11 @@ _WITH_REASON = re.compile(
 _WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    re.I | re.M,
+)
+_TOLD = re.compile(
+    r"^[ \t]{0,8}(?:failed to deliver|(?:could not|cannot|unable to) deliver(?: (?:the |your )?(?:mail|message))?) to:?[ \t]{1,4}['\"<]?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
 _BROKEN = re.compile(r"\n\s*[:=]")  # a label's colon on a line of its own
@@ -169,6 +173,7 @@ def _listed(own: str) -> list[str]:
         else:
             armed = 0 if _RULE_OFF.match(line) else max(0, armed - 1)
     found += [m.group(1).strip(".>\"'") for m in _labelled(own)]
+    found += [m.group(1).strip(".") for m in _TOLD.finditer(own)]
     return _once(found)
 
 

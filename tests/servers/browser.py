@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import need
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, its event loop is everybody's in this thread
 def chromium() -> Iterator[Any]:
     """A real browser."""
     need("chromium", "chromium")
