@@ -53,7 +53,7 @@ class ImapCollector:
                 raise SourceFailed(f"{self._mailbox.where}: {e}") from None
             s, client = self._source, session.client
             told = [f"connected to {s.host}:{self._mailbox.port} ({s.tls}), signed in as {s.user} by {self._mailbox.method}"]
-            told += [f"{folder}: {answer[b'EXISTS']:,} messages" for folder, answer in list(opened.items())[:MOST_TOLD]]
+            told += [f"{folder}: {_messages(int(answer.get(b'EXISTS', 0)))}" for folder, answer in list(opened.items())[:MOST_TOLD]]
             if len(folders) > MOST_TOLD:
                 told.append(f"and {len(folders) - MOST_TOLD} more folders")
             able = any(b"\\deleted" in {f.lower() for f in a.get(b"PERMANENTFLAGS", ())} for a in opened.values())
@@ -135,3 +135,7 @@ class ImapCollector:
                 client.socket().settimeout(PARTING)
             # the answer to this, or its absence, is how a connection that died in silence is noticed
             client.idle_done()
+
+
+def _messages(count: int) -> str:
+    return f"{count:,} message{'' if count == 1 else 's'}"

@@ -52,7 +52,7 @@ LOGIN = {
     "web browser": "sign in once in a browser and confirm that it was you; then an app password or oauth.",
     "basicauthblocked": "Microsoft takes no passwords any more: use oauth, as docs/imap.md says.",
     "basic authentication is disabled": "Microsoft takes no passwords any more: use oauth, as docs/imap.md says.",
-    "logindisabled": 'the server takes no password over a connection that is not encrypted: set tls = "tls" or "starttls".',
+    "privacyrequired": 'the server takes no password over a connection that is not encrypted: set tls = "tls" or "starttls".',
     "too many simultaneous": "close other mail programs on this mailbox, or wait: the server allows no more connections.",
     "unavailable": "the server's sign-in has a fault; it is tried again.",
 }

@@ -5,23 +5,28 @@ Every step may be taken again, after a crash between two of them: at worst a mes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from imapclient.exceptions import IMAPClientError
 
 from analyzer.config import ImapSource
 from collectors.imap.session import gone
+from collectors.imap.uids import commands
 
 
-def put_away(client: Any, source: ImapSource, move_to: str, uids: Sequence[int]) -> None:
+def put_away(client: Any, source: ImapSource, move_to: str, uids: Iterable[int]) -> None:
     """Does what `after` says with messages of the folder that is open; `move_to` as the server spells it. Raises what the connection raises."""
-    if source.after == "flag":
-        client.add_flags(uids, [source.flag], silent=True)
-    elif source.after == "move":
-        _move(client, move_to, uids)
-    elif source.after == "delete":
-        _remove(client, _untouched(client, uids))
+    if source.after == "move" and not client.folder_exists(move_to):
+        client.create_folder(move_to)
+        _granted(client.subscribe_folder, move_to)  # many mail programs show no others
+    for some in commands(uids):
+        if source.after == "flag":
+            client.add_flags(some, [source.flag], silent=True)
+        elif source.after == "move":
+            _move(client, move_to, some)
+        elif source.after == "delete":
+            _remove(client, _untouched(client, some))
 
 
 def means(client: Any, source: ImapSource) -> str:
@@ -37,31 +42,27 @@ def means(client: Any, source: ImapSource) -> str:
     return f'after = "move": what is kept is moved to {source.move_to}, {how}'
 
 
-def _move(client: Any, to: str, uids: Sequence[int]) -> None:
-    if not client.folder_exists(to):
-        client.create_folder(to)
-        _granted(client.subscribe_folder, to)  # many mail programs show no others
+def _move(client: Any, to: str, uids: str) -> None:
     # some name MOVE among their capabilities and answer BAD
     if client.has_capability("MOVE") and _granted(client.move, uids, to):
         return
     there = _untouched(client, uids)
-    if there:
-        client.copy(there, to)
-        _remove(client, there)
+    for some in commands(there):
+        client.copy(some, to)
+    _remove(client, there)
 
 
-def _remove(client: Any, uids: Sequence[int]) -> None:
-    if not uids:
-        return
-    client.add_flags(uids, [b"\\Deleted"], silent=True)
-    # EXPUNGE alone would also take what others have marked (RFC 9051 §6.4.9)
-    if client.has_capability("UIDPLUS"):
-        _granted(client.uid_expunge, uids)
+def _remove(client: Any, uids: Iterable[int]) -> None:
+    for some in commands(uids):
+        client.add_flags(some, [b"\\Deleted"], silent=True)
+        # EXPUNGE alone would also take what others have marked (RFC 9051 §6.4.9)
+        if client.has_capability("UIDPLUS"):
+            _granted(client.uid_expunge, some)
 
 
-def _untouched(client: Any, uids: Sequence[int]) -> list[int]:
+def _untouched(client: Any, uids: str) -> list[int]:
     """Those that are there and not marked \\Deleted, by whomever."""
-    return list(client.search(["UID", ",".join(map(str, uids)), "UNDELETED"]))
+    return list(client.search(["UID", uids, "UNDELETED"]))
 
 
 def _granted(command: Callable[..., object], *given: object) -> bool:

@@ -6,7 +6,7 @@ changes (RFC 9051 §2.3.1.1) the folder is read anew; what was kept before is re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ from analyzer.model import MESSAGE, Capture
 from collectors.base import Cursor, Keep, Progress, Tally
 from collectors.imap.after import put_away
 from collectors.imap.session import Mailbox, Session, gone, short
+from collectors.imap.uids import members, written
 
 WINDOW = 10_000  # UIDs that one SEARCH tells: imaplib takes no line of more than a million bytes
 BATCH_MESSAGES = 500  # whose UIDs, of up to ten digits, fit into a command of 8,000 bytes (RFC 7162 §4)
@@ -29,20 +30,24 @@ class FolderFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a folder has been kept: its entry in the cursor, as "validity:last" or "validity:last:owed"."""
+    """How far a folder has been kept: its entry in the cursor, as "7:1200" or "7:1200 owed=1001:1200 missing=17"."""
 
     validity: int  # UIDVALIDITY, under which the UIDs hold
     last: int = 0  # the highest UID that was kept
     owed: tuple[int, ...] = ()  # UIDs that were kept, and that `after` is still to be done with
+    missing: tuple[int, ...] = ()  # UIDs below `last` that the server could not give; they are asked for again
 
     @classmethod
     def of(cls, saved: str, validity: int) -> Mark:
         """The mark that was saved, or one at the beginning where it was saved of another folder of that name."""
-        was, last, owed = [*saved.split(":"), "", ""][:3]
-        return cls(validity, int(last), tuple(_members(owed))) if was == str(validity) else cls(validity)
+        far, *more = saved.split(" ")
+        was, _, last = far.partition(":")
+        sets = {key: tuple(members(text)) for key, _, text in (part.partition("=") for part in more)}
+        return cls(validity, int(last), **sets) if was == str(validity) else cls(validity)
 
     def __str__(self) -> str:
-        return f"{self.validity}:{self.last}" + (f":{_ranges(self.owed)}" if self.owed else "")
+        sets = {"owed": self.owed, "missing": self.missing}
+        return " ".join([f"{self.validity}:{self.last}", *(f"{key}={written(uids)}" for key, uids in sets.items() if uids)])
 
 
 class Reader:
@@ -59,13 +64,16 @@ class Reader:
         opened = self.open(session, folder)
         mark = Mark.of(cursor().get(folder, ""), int(opened[b"UIDVALIDITY"]))
         mark = self._put_away(session, folder, mark, progress)
-        tally, total = Tally(), _expected(opened, mark.last)
+        total = _expected(opened, mark.last)
+        mark, tally = self._again(session.client, folder, mark, keep, progress)
         for uids in _windows(session.client, opened, mark.last):
             for batch, refused in self._batches(session.client, folder, mark.validity, uids, progress):
-                mark, kept = self._keep(session, folder, mark, batch, keep, progress)
+                mark, kept = self._keep(session.client, folder, mark, batch, keep, progress)
                 tally += kept + Tally(refused=refused)
                 done = tally.seen + tally.refused
                 progress(done, max(done, total))
+            # not after each batch: a server may look through the whole folder for each command that changes it
+            mark = self._put_away(session, folder, mark, progress)
         return tally
 
     def open(self, session: Session, folder: str, readonly: bool | None = None) -> Mapping[bytes, Any]:
@@ -88,29 +96,37 @@ class Reader:
             progress(0, None, f"{self._mailbox.where}: {sentence}")
         (self._amiss.add if sentence else self._amiss.discard)(about)
 
-    def _keep(
-        self, session: Session, folder: str, mark: Mark, batch: Sequence[int], keep: Keep, progress: Progress
-    ) -> tuple[Mark, Tally]:  # fmt: skip
-        """Fetches a batch, keeps it, and only then puts it away."""
-        bodies = _bodies(session.client, batch)
+    def _keep(self, client: Any, folder: str, mark: Mark, batch: Sequence[int], keep: Keep, progress: Progress) -> tuple[Mark, Tally]:
+        """Fetches a batch and keeps it; how far the folder has been kept then."""
+        bodies = _bodies(client, batch)
         found = {uid: Capture(body, MESSAGE, self._name, datetime.now(UTC)) for uid, body in bodies.items() if body is not None}
         empty = [uid for uid, body in bodies.items() if body is None]
         refused = sum(self._refuse(folder, mark.validity, uid, "the server could not give it", progress) for uid in empty)
+        owed = () if self._source.after == "nothing" else (*mark.owed, *found)
+        mark = replace(mark, last=max(mark.last, *batch), owed=owed, missing=(*mark.missing, *empty))
         if not found:
             return mark, Tally(refused=refused)
-        owed = () if self._source.after == "nothing" else (*mark.owed, *found)
-        mark = replace(mark, last=max(batch), owed=owed)
         new = keep(list(found.values()), {folder: str(mark)})
-        return self._put_away(session, folder, mark, progress), Tally(len(found), new, len(found) - new, refused)
+        return mark, Tally(len(found), new, len(found) - new, refused)
+
+    def _again(self, client: Any, folder: str, mark: Mark, keep: Keep, progress: Progress) -> tuple[Mark, Tally]:
+        """As `_keep`, of what the server could not give before: it may have been busy."""
+        if not mark.missing:
+            return mark, Tally()
+        try:
+            return self._keep(client, folder, replace(mark, missing=()), mark.missing, keep, progress)
+        except IMAPClientError as e:
+            if gone(e):
+                raise
+            return mark, Tally()
 
     def _put_away(self, session: Session, folder: str, mark: Mark, progress: Progress) -> Mark:
-        """Does what `after` says with what is owed; what the server refuses stays owed, and is tried again with the next batch."""
+        """Does what `after` says with what is owed; what the server refuses stays owed, and is tried again with the next messages."""
         if self._source.after == "nothing" or not mark.owed or self._done.get(folder) == (mark.validity, mark.owed):
             return replace(mark, owed=())
         problem = ""
         try:
-            for part in _slices(mark.owed):
-                put_away(session.client, self._source, session.spelt(self._source.move_to), part)
+            put_away(session.client, self._source, session.spelt(self._source.move_to), mark.owed)
             self._done[folder] = (mark.validity, mark.owed)
         except IMAPClientError as e:
             if gone(e):
@@ -177,7 +193,7 @@ def _bodies(client: Any, uids: Sequence[int]) -> dict[int, bytes | None]:
     try:
         got = client.fetch(uids, what)
     except IMAPClientError as e:
-        if gone(e):
+        if gone(e) or "throttled" in str(e):  # so Exchange asks for patience
             raise
         # one message that the server cannot read makes some refuse all that were asked for with it
         got = {uid: _body(client, uid, what) for uid in uids}
@@ -198,20 +214,3 @@ def _body(client: Any, uid: int, what: Sequence[bytes]) -> Mapping[bytes, Any]:
 
 def _slices(uids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (uids[i : i + BATCH_MESSAGES] for i in range(0, len(uids), BATCH_MESSAGES))
-
-
-def _ranges(uids: Iterable[int]) -> str:
-    """{1, 2, 3, 5} -> "1-3,5"."""
-    ends: list[list[int]] = []
-    for uid in sorted(set(uids)):
-        if ends and uid == ends[-1][1] + 1:
-            ends[-1][1] = uid
-        else:
-            ends.append([uid, uid])
-    return ",".join(f"{a}-{b}" if b > a else f"{a}" for a, b in ends)
-
-
-def _members(ranges: str) -> Iterator[int]:
-    for part in filter(None, ranges.split(",")):
-        low, _, high = part.partition("-")
-        yield from range(int(low), int(high or low) + 1)

@@ -76,7 +76,7 @@ class Mailbox:
             # it makes a text of everything that is received, in case somebody should want to log it
             client._imap.debug = 0
             if s.tls == "starttls":
-                client.starttls(context)
+                _start_tls(client, context)
         except ssl.SSLCertVerificationError as e:
             raise SourceFailed(
                 f"{self.where}: its certificate is not trusted ({e.verify_message}); if it is your own authority, name it in `ca_file`."
@@ -147,6 +147,14 @@ class Session:
     def there(self) -> str:
         """The folders that there are, for a sentence."""
         return ", ".join(name for _, _, name in self.client.list_folders())[:300] or "none"
+
+
+def _start_tls(client: Any, context: ssl.SSLContext) -> None:
+    try:
+        client.starttls(context)
+    except BaseException:
+        leave(client)
+        raise
 
 
 def gone(e: BaseException) -> bool:

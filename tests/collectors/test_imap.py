@@ -58,6 +58,14 @@ def test_a_certificate_that_is_not_trusted_is_refused(mailbox: Mailbox, tmp_path
         ImapCollector("b", mailbox.source(ca_file=None)).collect(Inbox(tmp_path / "i").keep, dict)
 
 
+def test_starttls_wants_a_trusted_certificate_as_well(mailbox: Mailbox, tmp_path: Path) -> None:
+    inbox, plain = Inbox(tmp_path / "i"), {"tls": "starttls", "port": mailbox.server.plain}
+    mailbox.deliver(b"Subject: 1\n\n1\n")
+    with pytest.raises(SourceFailed, match="certificate is not trusted"):
+        ImapCollector("b", mailbox.source(ca_file=None, **plain)).collect(inbox.keep, partial(inbox.cursor, "b"))
+    assert ImapCollector("b", mailbox.source(**plain)).collect(inbox.keep, partial(inbox.cursor, "b")).kept == 1
+
+
 def test_a_folder_that_is_not_there_is_answered_with_those_that_are(mailbox: Mailbox, tmp_path: Path) -> None:
     with pytest.raises(SourceFailed, match=r"'Bounces' cannot be opened .* there are: .*Junk"):
         ImapCollector("b", mailbox.source(folders=["Bounces"])).collect(Inbox(tmp_path / "i").keep, dict)
