@@ -77,7 +77,7 @@ class ImapCollector:
     def _look(self, session: Session, keep: Keep, cursor: Cursor, progress: Progress) -> Tally:
         """One pass over all folders; one that fails does not hold up the others. Raises SourceFailed when all did."""
         folders, failed = self._folders(session)
-        tally, read = Tally(), 0
+        tally, read, cause = Tally(), 0, None
         for folder in reversed(folders):  # the first one last: it stays open, and that is where IDLE listens
             _ = session.client  # made anew when the folder before cost the connection
             try:
@@ -88,10 +88,11 @@ class ImapCollector:
                 failed[folder] = str(e)
             except (*LOST, *GARBLED) as e:
                 failed[folder] = f"folder {folder!r}: {reason(e)}"
+                cause = e if isinstance(e, GARBLED) else None  # which may be a fault of ours
                 if gone(e):
                     session.close()
         if failed and not read:
-            raise SourceFailed(f"{self._mailbox.where}: {' '.join(list(failed.values())[:3])}")
+            raise SourceFailed(f"{self._mailbox.where}: {' '.join(list(failed.values())[:3])}") from cause
         for name, sentence in failed.items():
             self._reader.say(name, f"{sentence} The other folders were read; this one is tried again at the next look.", progress)
         return tally

@@ -103,7 +103,7 @@ class Reader:
         empty = [uid for uid, body in bodies.items() if body is None]
         refused = sum(self._refuse(folder, mark.validity, uid, "the server could not give it", progress) for uid in empty)
         owed = () if self._source.after == "nothing" else (*mark.owed, *found)
-        mark = replace(mark, last=max(mark.last, *batch), owed=owed, missing=(*mark.missing, *empty))
+        mark = replace(mark, last=max([mark.last, *batch]), owed=owed, missing=(*mark.missing, *empty))
         if not found:
             return mark, Tally(refused=refused)
         new = keep(list(found.values()), {folder: str(mark)})
