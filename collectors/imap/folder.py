@@ -111,10 +111,11 @@ class Reader:
 
     def _again(self, client: Any, folder: str, mark: Mark, keep: Keep, progress: Progress) -> tuple[Mark, Tally]:
         """As `_keep`, of what the server could not give before: it may have been busy."""
-        if not mark.missing:
+        some, others = mark.missing[:BATCH_MESSAGES], mark.missing[BATCH_MESSAGES:]
+        if not some:
             return mark, Tally()
         try:
-            return self._keep(client, folder, replace(mark, missing=()), mark.missing, keep, progress)
+            return self._keep(client, folder, replace(mark, missing=others), some, keep, progress)
         except IMAPClientError as e:
             if gone(e):
                 raise
