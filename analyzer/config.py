@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from analyzer.model import ConfigError as ConfigError  # what reading it raises
 
@@ -65,8 +65,53 @@ class LogSource(_Table):
     job_id: Literal["campaign", "mail_type"] | None = None  # what PowerMTA's jobId is to the sender
 
 
+class OAuth(_Table):
+    """How access tokens are got (RFC 6749): with a refresh token in the name of a user, without one by the application itself."""
+
+    preset: Literal["google", "microsoft365"] | None = None  # fills token_url and scope
+    client_id: str
+    client_secret: SecretStr | None = None
+    client_secret_env: str | None = None
+    refresh_token: SecretStr | None = None
+    refresh_token_env: str | None = None
+    tenant: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]+$")  # Microsoft's directory, by id or domain
+    token_url: str | None = Field(default=None, pattern=r"^https://")
+    scope: str | None = None
+
+    @property
+    def for_user(self) -> bool:
+        """Is it a user who has consented, and not the application by itself?"""
+        return bool(self.refresh_token or self.refresh_token_env)
+
+    @model_validator(mode="after")
+    def _complete(self) -> OAuth:
+        if not (self.preset or self.token_url):
+            raise ValueError('needs preset = "google" or "microsoft365", or the token_url of another provider')
+        if self.preset == "microsoft365" and not (self.tenant or self.token_url):
+            raise ValueError("needs tenant: the Directory (tenant) ID on the Overview page of the app registration")
+        if not self.for_user and self.preset == "google":
+            raise ValueError("needs refresh_token_env: Gmail gives no mailbox to an application by itself")
+        if not (self.for_user or self.client_secret or self.client_secret_env):
+            raise ValueError("needs client_secret_env (the application signs in by itself) or refresh_token_env (in the name of a user)")
+        return self
+
+    def secrets(self) -> dict[str, str]:
+        """What the token request must not do without: client_secret, refresh_token, as far as they are configured. Raises ConfigError."""
+        whose = f"OAuth client {self.client_id}"
+        found = {}
+        if self.client_secret or self.client_secret_env:
+            found["client_secret"] = _secret(self.client_secret, self.client_secret_env, whose, "client_secret")
+        if self.for_user:
+            found["refresh_token"] = _secret(self.refresh_token, self.refresh_token_env, whose, "refresh_token")
+        return found
+
+
+DELETE = "yes, delete them"
+"""What `delete_after_keeping` must say."""
+
+
 class ImapSource(_Table):
-    """A mailbox, read over IMAP without changing anything in it."""
+    """A mailbox, read over IMAP; nothing in it is changed unless `after` says so."""
 
     type: Literal["imap"]
     host: str
@@ -76,10 +121,27 @@ class ImapSource(_Table):
     user: str
     password: SecretStr | None = None
     password_env: str | None = None  # the environment variable that holds the password
-    folders: tuple[str, ...] = ("INBOX",)
+    oauth: OAuth | None = None  # instead of a password
+    folders: tuple[str, ...] = Field(default=("INBOX",), min_length=1)  # names, and patterns with *; / parts the levels
+    after: Literal["nothing", "flag", "move", "delete"] = "nothing"  # what is done with a message once it is kept
+    flag: str = Field(default="\\Seen", pattern=r"^(\\Seen|\\Flagged|\\Answered|[A-Za-z0-9$_.-]+)$")  # for after = "flag"
+    move_to: str = "Mailhealth/read"  # for after = "move"; made when it is not there
+    delete_after_keeping: str | None = None  # for after = "delete"
     idle: bool = True  # wait for news with IDLE where the server has it, else poll
     poll_seconds: float = Field(default=60.0, gt=0, le=86_400)
     max_message_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+
+    @model_validator(mode="after")
+    def _meant(self) -> ImapSource:
+        if self.oauth and (self.password or self.password_env):
+            raise ValueError("has a password and oauth; keep the one that the server wants")
+        if self.after == "move" and self.move_to in self.folders:
+            raise ValueError(f"move_to {self.move_to!r} is among folders; what was moved there would be read again")
+        if self.after == "delete" and self.delete_after_keeping != DELETE:
+            raise ValueError(
+                f'after = "delete" takes mail off the server for good, and then the only copy is ours; if you mean it, add delete_after_keeping = "{DELETE}"; after = "move" is the safer way'
+            )
+        return self
 
     def secret(self) -> str:
         """The password. Raises ConfigError when it is nowhere."""
@@ -308,7 +370,9 @@ def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     model: type[BaseModel] | None
     if len(loc) == 1:
         return list(Config.model_fields)
-    if loc[0] == "sources":
+    if "oauth" in loc[2:-1]:
+        model = OAuth
+    elif loc[0] == "sources":
         model = (HTTP_TABLES | {"tracking": Tracking}).get(str(loc[3])) if len(loc) > 4 else SOURCES.get(str(loc[2]))
     elif loc[0] == "seeds" and "imap" in loc[2:-1]:
         model = ImapSource
@@ -335,7 +399,7 @@ def _sentence(path: Path, error: dict[str, Any]) -> str:
         return f"{path}: {key}.type: expected one of {', '.join(SOURCES)}, found {error['ctx']['tag']!r:.80}."
     found = error.get("input")
     # a table may hold a password, and so may what stands in a table's place, and a key whose name says so
-    hidden = isinstance(found, dict | list) or error["type"].startswith("model_") or "password" in key or "secret" in key
+    hidden = isinstance(found, dict | list) or error["type"].startswith("model_") or re.search("password|secret|token", key)
     told = "" if hidden else f", found {found!r:.80}"
     words = re.sub(r"valid dictionary.*", "table", str(error["msg"]).removeprefix("Value error, "))
     return f"{path}: {key.removesuffix('.[key]')}: {words[0].lower()}{words[1:]}{told}."

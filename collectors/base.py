@@ -60,8 +60,11 @@ class Collector(Protocol):
 
     name: str  # in the configuration, and the `source` of its captures
 
-    def check(self, offline: bool = False) -> None:
-        """Tries whether the source can be read, changing nothing; `offline`: as far as that goes without connecting. Raises SourceFailed, ConfigError."""
+    def check(self, offline: bool = False) -> Sequence[str] | None:
+        """Tries whether the source can be read, changing nothing; `offline`: as far as that goes without connecting. Raises SourceFailed, ConfigError.
+
+        Gives what it found that is worth knowing, a line each, if anything.
+        """
 
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over what is there now. Acknowledges nothing before `keep` returned. Raises SourceFailed, KeepFailed."""

@@ -19,7 +19,7 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError
 from analyzer.config import ConfigError, Seed, SmtpProvider
 from analyzer.model import TEST_SEND, Capture
 from collectors.base import Keep, SourceFailed
-from collectors.imap import ImapCollector
+from collectors.imap.session import Mailbox
 from collectors.submit import submit
 
 HEADER = "X-Mailhealth-Test"
@@ -100,13 +100,13 @@ class _Errand:
         while True:
             try:
                 # opened before anything is sent: a mail that nobody can look for tells nothing
-                with ImapCollector(blank.seed, seed.imap).session() as client:
+                with Mailbox(blank.seed, seed.imap).session() as session:
                     if sent is None:
                         sent, began = self._submit(blank, seed, token), time.monotonic()
                         yield replace(sent, unseen=None if sent.failed else INTERRUPTED)
                         if sent.failed is not None:
                             return
-                    found = _watch(client, token, began, self.timeout, self.stop)
+                    found = _watch(session.client, token, began, self.timeout, self.stop)
                     yield replace(sent, **found) if found else self._missed(sent, began, None)
                     return
             except (SourceFailed, ConfigError) as e:

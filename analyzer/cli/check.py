@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -31,11 +31,14 @@ def command(path: Path, offline: bool) -> int:
     wrong = 0
     for name, tried in _checks(config, offline):
         try:
-            problem = tried()
+            found = tried()
         except (ConfigError, StoreError, SourceFailed, OSError) as e:
-            problem = str(e)
+            found = str(e)
+        problem = found if isinstance(found, str) else None
         wrong += problem is not None
         _say(name, problem)
+        for line in () if isinstance(found, str) else found or ():
+            click.echo(f"      {line}")
     if wrong:
         click.echo(f"{wrong} to mend.")
     elif config.sources:
@@ -50,8 +53,8 @@ def _say(name: str, problem: str | None) -> None:
     click.echo(f"{mark}  {name}" + (f": {problem}" if problem else ""))
 
 
-def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], str | None]]]:
-    """What is tried, and the trial: it returns or raises the sentence that says what is wrong."""
+def _checks(config: Config, offline: bool) -> Iterator[tuple[str, Callable[[], str | Sequence[str] | None]]]:
+    """What is tried, and the trial: it returns or raises the sentence that says what is wrong, or gives lines that are worth knowing."""
     from analyzer.store import Store, served_by
     from collectors import build
     from collectors.imap import ImapCollector

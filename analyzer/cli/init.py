@@ -28,7 +28,19 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #host = "imap.example.com"
 #user = "bounces@example.com"
 #password_env = "BOUNCES_PASSWORD"     # the environment variable that holds the password
-#folders = ["INBOX"]
+#folders = ["INBOX"]                   # also patterns: "Bounces/*"
+#after = "nothing"                     # or "flag", "move" (to move_to = "Mailhealth/read"), "delete", once a message is kept
+
+# A mailbox at Microsoft 365 or Gmail, which want OAuth; docs/imap.md says what to click there.
+#[sources.complaints]
+#type = "imap"
+#host = "outlook.office365.com"
+#user = "complaints@example.com"
+#[sources.complaints.oauth]
+#preset = "microsoft365"               # or "google", with refresh_token_env
+#tenant = "example.onmicrosoft.com"
+#client_id = "00000000-0000-0000-0000-000000000000"
+#client_secret_env = "M365_SECRET"
 
 # Reports that lie in files: .eml, folders of them, a Maildir or an mbox; .gz and .zst too.
 #[sources.archive]

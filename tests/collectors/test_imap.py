@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from analyzer.config import ConfigError, ImapSource
+from analyzer.config import ConfigError
 from analyzer.inbox import Inbox
 from collectors.base import Collector, SourceFailed
 from collectors.imap import ImapCollector
 from collectors.testing import CollectorContract
 from tests.servers import until
 from tests.servers.dovecot import Mailbox, running
+from tests.servers.imap import Notes, impostor
 
 pytestmark = pytest.mark.servers
-
-
-class Notes:
-    """A Progress that remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def __call__(self, done: int, total: int | None, note: str = "") -> None:
-        if note:
-            self.said.append(note)
 
 
 class TestImap(CollectorContract):
@@ -52,6 +40,14 @@ class TestImap(CollectorContract):
         return {uid: [f for f in flags if f != b"\\Recent"] for uid, flags in self.mailbox.state().items()}
 
 
+class TestImapByToken(TestImap):
+    """With XOAUTH2."""
+
+    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
+        self.mailbox.deliver(*messages)
+        return ImapCollector("bounces", self.mailbox.source_by_token())
+
+
 def test_a_wrong_password_is_a_sentence(mailbox: Mailbox, tmp_path: Path) -> None:
     with pytest.raises(SourceFailed, match="refused the password"):
         ImapCollector("b", mailbox.source(password="wrong")).collect(Inbox(tmp_path / "i").keep, dict)
@@ -60,6 +56,14 @@ def test_a_wrong_password_is_a_sentence(mailbox: Mailbox, tmp_path: Path) -> Non
 def test_a_certificate_that_is_not_trusted_is_refused(mailbox: Mailbox, tmp_path: Path) -> None:
     with pytest.raises(SourceFailed, match="certificate is not trusted"):
         ImapCollector("b", mailbox.source(ca_file=None)).collect(Inbox(tmp_path / "i").keep, dict)
+
+
+def test_starttls_wants_a_trusted_certificate_as_well(mailbox: Mailbox, tmp_path: Path) -> None:
+    inbox, plain = Inbox(tmp_path / "i"), {"tls": "starttls", "port": mailbox.server.plain}
+    mailbox.deliver(b"Subject: 1\n\n1\n")
+    with pytest.raises(SourceFailed, match="certificate is not trusted"):
+        ImapCollector("b", mailbox.source(ca_file=None, **plain)).collect(inbox.keep, partial(inbox.cursor, "b"))
+    assert ImapCollector("b", mailbox.source(**plain)).collect(inbox.keep, partial(inbox.cursor, "b")).kept == 1
 
 
 def test_a_folder_that_is_not_there_is_answered_with_those_that_are(mailbox: Mailbox, tmp_path: Path) -> None:
@@ -132,44 +136,6 @@ def test_a_server_that_goes_and_comes_back_costs_no_mail(tmp_path: Path) -> None
     assert all("Next attempt in" in n for n in notes.said)
 
 
-@contextmanager
-def impostor(**answers: bytes) -> Iterator[ImapSource]:
-    """Something that is not quite an IMAP server: for the commands named it answers so and nothing more, and hangs up after an empty answer.
-
-    In an answer %s stands for the tag, then for the command.
-    """
-    usual = {"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n", "SEARCH": b"* SEARCH 1\r\n", "SELECT": b"* OK [UIDVALIDITY 7] ok\r\n"}
-
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as lines, suppress(OSError):
-            connection.sendall(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
-            for line in lines:
-                tag, command = line.strip().split(maxsplit=1)
-                verb = command.upper().replace(b"UID ", b"").replace(b"EXAMINE", b"SELECT").split()[0].decode()
-                if verb not in answers:
-                    connection.sendall(usual.get(verb, b"") + b"%s OK done\r\n" % tag)
-                elif not answers[verb]:
-                    return
-                else:
-                    connection.sendall(answers[verb].replace(b"%s", tag, 1).replace(b"%s", command))
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
-        thread.start()
-        given = {
-            "type": "imap",
-            "host": "127.0.0.1",
-            "port": listener.getsockname()[1],
-            "tls": "none",
-            "user": "u",
-            "password": "open sesame",
-        }
-        yield ImapSource.model_validate(given)
-        thread.join(10)
-    assert not thread.is_alive()
-
-
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
@@ -189,7 +155,7 @@ def test_a_server_that_is_none_is_a_sentence_without_the_password(
     answers: dict[str, bytes], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It hangs up, repeats what it was told, or talks nonsense."""
-    monkeypatch.setattr("collectors.imap.TIMEOUT", 0.5)
+    monkeypatch.setattr("collectors.imap.session.TIMEOUT", 0.5)
     with impostor(**answers) as source, pytest.raises(SourceFailed, match=words) as told:
         ImapCollector("b", source).collect(Inbox(tmp_path / "i").keep, dict)
     assert "open sesame" not in str(told.value)

@@ -21,6 +21,7 @@ import pytest
 from analyzer.config import ImapSource
 from tests.conftest import need
 from tests.servers import answers, certificates, end, free_port, open_folder, until
+from tests.servers.provider import Provider, provider
 
 PASSWORD = "correct horse"
 CONFIG = """
@@ -34,8 +35,13 @@ default_internal_user = {user}
 default_internal_group = {group}
 first_valid_uid = 0
 auth_failure_delay = 0
-auth_mechanisms = plain login
+auth_mechanisms = plain login xoauth2 oauthbearer
 disable_plaintext_auth = no
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {dir}/oauth2.conf
+}}
 passdb {{
   driver = passwd-file
   args = scheme=plain username_format=%u {dir}/users
@@ -86,6 +92,13 @@ service stats {{
   chroot =
 }}
 """
+OAUTH = """
+introspection_url = {url}
+introspection_mode = post
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
 
 
 @dataclass
@@ -97,17 +110,26 @@ class Mailbox:
     server: Dovecot
     _number: Any = field(default_factory=lambda: itertools.count(1))
 
-    def source(self, **changes: Any) -> ImapSource:
-        """How to collect it: over TLS, with the authority that signed the server's certificate."""
+    def table(self, **changes: Any) -> dict[str, Any]:
+        """How to collect it, as the configuration says it: over TLS, with the authority that signed the server's certificate."""
         given = {
             "type": "imap",
             "host": "localhost",
             "port": self.server.tls,
-            "ca_file": self.server.ca,
+            "ca_file": str(self.server.ca),
             "user": self.user,
             "password": PASSWORD,
         }
-        return ImapSource.model_validate(given | changes)
+        return given | changes
+
+    def source(self, **changes: Any) -> ImapSource:
+        """How to collect it."""
+        return ImapSource.model_validate(self.table(**changes))
+
+    def source_by_token(self, **changes: Any) -> ImapSource:
+        """As `source`, with an access token instead of the password; `changes` are made to its `oauth`."""
+        given = {"client_id": self.user, "client_secret": "s3cret-of-client", "refresh_token": "1//refresh"}
+        return self.source(password=None, oauth=given | {"token_url": self.server.provider.token_url} | changes)
 
     def deliver(self, *messages: bytes, folder: str = "INBOX") -> None:
         """Puts messages where a delivery agent would."""
@@ -119,6 +141,18 @@ class Mailbox:
             (place / "tmp" / name).write_bytes(message)
             self._own(place / "tmp" / name)
             (place / "tmp" / name).rename(place / "new" / name)
+
+    def fill(self, count: int, size: int) -> None:
+        """Puts `count` different messages of about `size` bytes where the server has them, as fast as the disk allows."""
+        for part in ("cur", "new", "tmp"):
+            self._make(self.maildir / part)
+        line = b"The following message could not be delivered to one or more recipients.\r\n"
+        for n in range(count):
+            message = b"From: MAILER-DAEMON@x.example\r\nMessage-ID: <%d@x.example>\r\n\r\n" % n + line * (size // len(line))
+            # sizes in the name spare the server from looking for them
+            path = self.maildir / "cur" / f"{1_700_000_000 + n}.M{n}P1.test,S={len(message)},W={len(message)}:2,"
+            path.write_bytes(message)
+            self._own(path)
 
     def _make(self, folder: Path) -> None:
         for one in (*reversed(folder.parents), folder):
@@ -159,6 +193,7 @@ class Dovecot:
     uid: int
     gid: int
     program: str
+    provider: Provider
     process: subprocess.Popen[bytes] | None = None
     _users: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -190,13 +225,15 @@ class Dovecot:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Dovecot]:
-    """A Dovecot of its own: for tests that stop the server."""
+def running(settings: str = "") -> Iterator[Dovecot]:
+    """A Dovecot of its own: for tests that stop the server, or want other `settings` of it."""
     program = need("dovecot", "dovecot-imapd")
     me = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
-    with open_folder("dovecot") as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(open_folder("dovecot"))
         ca = certificates(folder)
-        server = Dovecot(folder, ca, free_port(), free_port(), free_port(), me.pw_uid, me.pw_gid, program)
+        tokens = stack.enter_context(provider(folder))
+        server = Dovecot(folder, ca, free_port(), free_port(), free_port(), me.pw_uid, me.pw_gid, program, tokens)
         (folder / "mail").mkdir()
         if os.geteuid() == 0:
             os.chown(folder / "mail", me.pw_uid, me.pw_gid)
@@ -204,7 +241,8 @@ def running() -> Iterator[Dovecot]:
         (folder / "users").write_text("".join(f"user{n}:{PASSWORD}\n" for n in range(1, 500)))
         group = grp.getgrgid(me.pw_gid).gr_name
         values = {"dir": folder, "user": me.pw_name, "group": group, "plain": server.plain, "tls": server.tls, "auth": server.auth}
-        (folder / "dovecot.conf").write_text(CONFIG.format(**values))
+        (folder / "dovecot.conf").write_text(CONFIG.format(**values) + settings)
+        (folder / "oauth2.conf").write_text(OAUTH.format(url=tokens.introspection_url))
         try:
             server.start()
             yield server
@@ -222,4 +260,5 @@ def dovecot() -> Iterator[Dovecot]:
 @pytest.fixture
 def mailbox(dovecot: Dovecot) -> Mailbox:
     """A mailbox that no other test knows."""
+    dovecot.provider.reset()
     return dovecot.mailbox()

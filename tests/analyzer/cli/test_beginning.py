@@ -17,6 +17,7 @@ from analyzer.config import load
 from tests.analyzer.cli.conftest import Cli
 
 Write = Callable[[str], Path]
+IMAP = "[sources.b]\ntype = 'imap'\nhost = 'h'\nuser = 'u'\n"
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "lake compact", "lake vacuum", "rules check"])
@@ -100,6 +101,38 @@ def test_without_a_configuration_the_first_step_is_named(cli: Cli) -> None:
         ),
         ("[sources.b]\ntype = 'http'\n[sources.b.mandrill]\nsecret = 'x'", "sources.b.mandrill.url: is missing"),
         ("[sources]\nb = 'x'", "sources.b: input should be a table"),
+        (IMAP + "folders = []", "sources.b.folders: tuple should have at least 1 item"),
+        (IMAP + "after = 'remove'", "sources.b.after: input should be 'nothing', 'flag', 'move' or 'delete'"),
+        (IMAP + "after = 'delete'", 'if you mean it, add delete_after_keeping = "yes, delete them"'),
+        (IMAP + "after = 'delete'\ndelete_after_keeping = 'yes'", "the only copy is ours"),
+        (IMAP + "after = 'flag'\nflag = '\\Deleted'", "sources.b.flag: string should match pattern"),
+        (IMAP + "after = 'move'\nmove_to = 'Old'\nfolders = ['INBOX', 'Old']", "sources.b: move_to 'Old' is among folders"),
+        (IMAP + "password = 'p'\noauth = {preset = 'google', client_id = 'c', refresh_token = 'r'}", "sources.b: has a password and oauth"),
+        (
+            IMAP + "oauth = {client_id = 'c', clientsecret = 's'}",
+            "sources.b.oauth.clientsecret: unknown key; did you mean 'client_secret'?",
+        ),
+        (
+            IMAP + "oauth = {client_id = 'c', client_secret = 's'}",
+            'sources.b.oauth: needs preset = "google" or "microsoft365", or the token_url',
+        ),
+        (
+            IMAP + "oauth = {preset = 'google', client_id = 'c', client_secret = 's'}",
+            "sources.b.oauth: needs refresh_token_env: Gmail gives no",
+        ),
+        (IMAP + "oauth = {preset = 'microsoft365', client_id = 'c', client_secret = 's'}", "needs tenant: the Directory (tenant) ID"),
+        (
+            IMAP + "oauth = {preset = 'microsoft365', tenant = 'a/b', client_id = 'c', client_secret = 's'}",
+            "sources.b.oauth.tenant: string should",
+        ),
+        (
+            IMAP + "oauth = {preset = 'microsoft365', tenant = 't', client_id = 'c'}",
+            "needs client_secret_env (the application signs in by itself)",
+        ),
+        (
+            IMAP + "oauth = {token_url = 'http://x', client_id = 'c', client_secret = 's'}",
+            "sources.b.oauth.token_url: string should match pattern",
+        ),
         ("[dashboard]\nport = 'web'", "dashboard.port: input should be a valid integer"),
         ("store = x", "not TOML"),
         ("store = '\udcff'", "cannot be read"),
@@ -121,6 +154,9 @@ def test_each_mistake_in_the_configuration_is_a_sentence(cli: Cli, tmp_path: Pat
         "[smtp.m]\nhost = 'h'\nport = 1\npassword = {a = 'geheim'}",
         "[sources.b]\ntype = 'http'\n[sources.b.brevo]\nsecret = {a = 'geheim'}",
         "[sources.b]\ntype = 'http'\nbrevo = 'geheim'",
+        IMAP + "oauth = {client_id = 'c', client_secret = ['geheim']}",
+        IMAP + "oauth = {client_id = 'c', refresh_token = {a = 'geheim'}, token_url = 'https://x?secret=geheim', client_secret = 1}",
+        IMAP + "oauth = {client_id = 'c', token_url = 'http://x?secret=geheim'}",
     ],
 )
 def test_no_mistake_brings_a_password_to_the_screen(cli: Cli, config: Write, text: str) -> None:
