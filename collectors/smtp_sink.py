@@ -68,7 +68,7 @@ class _Busy(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         there = cast("asyncio.Transport", transport)  # uvloop's is none by its class
         there.write(b"421 4.3.2 Too many connections, please come again\r\n")
-        there.close()
+        asyncio.get_running_loop().call_later(0.1, there.close)  # at once, and uvloop may close before it has written
 
 
 class _Handler:
