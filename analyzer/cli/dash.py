@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -61,9 +62,17 @@ def dashboard_environment(store: Path, config: Config | None = None) -> dict[str
 
 
 def start_dashboard(store: Path, host: str, port: int, config: Config | None = None) -> subprocess.Popen[bytes]:
-    """Starts the dashboard, which takes a few seconds to answer. From now on SIGTERM is as Ctrl-C: who stops us stops it too."""
+    """Starts the dashboard, which takes a few seconds to answer. From now on SIGTERM is as Ctrl-C: who stops us stops it too, whenever."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return subprocess.Popen(dashboard_command(host, port), env=dashboard_environment(store, config), stdin=subprocess.DEVNULL)
+    dashboard = subprocess.Popen(dashboard_command(host, port), env=dashboard_environment(store, config), stdin=subprocess.DEVNULL)
+    atexit.register(_end, dashboard)
+    return dashboard
+
+
+def _end(dashboard: subprocess.Popen[bytes]) -> None:
+    if dashboard.poll() is None:
+        dashboard.terminate()
+        dashboard.wait()
 
 
 def attend(dashboard: subprocess.Popen[bytes], host: str, port: int, open_browser: bool) -> None:
@@ -75,8 +84,7 @@ def attend(dashboard: subprocess.Popen[bytes], host: str, port: int, open_browse
     try:
         code = dashboard.wait()
     except KeyboardInterrupt:
-        dashboard.terminate()
-        dashboard.wait()
+        _end(dashboard)
         return
     if code:
         raise Fault(f"the dashboard ended with code {code}; is port {port} taken? Try --port {port + 1}.")
