@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from analyzer.config import Config
 
 
+PATIENCE = 5  # seconds that the dashboard has to end in
+
+
 @click.command("dash")
 @click.option("--store", type=click.Path(path_type=Path), help="A store other than the configured one.")
 @click.option("--host", default=None, help="Where to listen.  [default: as configured, else 127.0.0.1]")
@@ -72,7 +75,11 @@ def start_dashboard(store: Path, host: str, port: int, config: Config | None = N
 def _end(dashboard: subprocess.Popen[bytes]) -> None:
     if dashboard.poll() is None:
         dashboard.terminate()
-        dashboard.wait()
+        try:
+            dashboard.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            dashboard.kill()  # while it is still starting it may miss the signal; it has nothing to lose
+            dashboard.wait()
 
 
 def attend(dashboard: subprocess.Popen[bytes], host: str, port: int, open_browser: bool) -> None:

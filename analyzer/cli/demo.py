@@ -53,11 +53,7 @@ def command(seed: int, sends: int, folder: Path, until: datetime | None, no_open
 
     # it reads the store while the verdict is made up
     dashboard = start_dashboard(store.path, host, port)
-    try:
-        _print_verdict(store, plan)
-    except BaseException:
-        dashboard.terminate()
-        raise
+    _print_verdict(store, plan)
     attend(dashboard, host, port, open_browser=not no_open)
 
 
