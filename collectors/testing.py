@@ -21,6 +21,25 @@ HOSTILE = (
 )
 
 
+def full(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+    """A `Keep` that has no room."""
+    raise KeepFailed("the disk is full")
+
+
+def once(keep: Keep) -> Keep:
+    """`keep`, which fails from its second call on."""
+    calls = 0
+
+    def kept(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise KeepFailed("stopped")
+        return keep(captures, cursor)
+
+    return kept
+
+
 class CollectorContract:
     """Tests of a collector over a source that a subclass makes."""
 
@@ -72,10 +91,6 @@ class CollectorContract:
         """And the next run gets all of it."""
         collector = self.collector(tmp_path, [NULL_SENDER, HOSTILE])
         before = self.state()
-
-        def full(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-            raise KeepFailed("the disk is full")
-
         with pytest.raises(KeepFailed):
             self.run(collector, full)
         assert self.state() == before
@@ -85,17 +100,8 @@ class CollectorContract:
         """Nothing is lost and nothing doubled."""
         sent = [b"From: a@x.example\nSubject: %d\n\nhello\n" % n for n in range(700)]
         collector = self.collector(tmp_path, sent)
-        calls = 0
-
-        def once(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-            nonlocal calls
-            calls += 1
-            if calls > 1:
-                raise KeepFailed("stopped")
-            return self.inbox.keep(captures, cursor)
-
         with pytest.raises(KeepFailed):
-            self.run(collector, once)
+            self.run(collector, once(self.inbox.keep))
         assert 0 < len(self.kept()) < 700
         self.run(collector)
         assert len(self.kept()) == 700

@@ -8,7 +8,6 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from analyzer.model import LOG, Capture, KeepFailed
 from collectors.base import SourceFailed
 from collectors.logs import CELL, MOST_LINE, LogCollector
 from collectors.rotation import MOST_MARKS, Book
+from collectors.testing import full, once
 
 OLD = time.time() - 3600
 
@@ -114,10 +114,6 @@ def test_what_is_in_the_log_is_kept_verbatim_and_a_second_run_adds_nothing(follo
 
 def test_the_cursor_stays_when_keeping_fails_and_the_next_run_gets_all(followed: Followed) -> None:
     followed.write(lines(100))
-
-    def full(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-        raise KeepFailed("the disk is full")
-
     with pytest.raises(KeepFailed):
         followed.collect(full)
     assert followed.cursor() == {}
@@ -127,17 +123,8 @@ def test_the_cursor_stays_when_keeping_fails_and_the_next_run_gets_all(followed:
 
 def test_stopped_in_the_middle_it_goes_on_where_it_was(followed: Followed) -> None:
     followed.write(lines(100_000))
-    calls = 0
-
-    def once(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-        nonlocal calls
-        calls += 1
-        if calls > 1:
-            raise KeepFailed("stopped")
-        return followed.inbox.keep(captures, cursor)
-
     with pytest.raises(KeepFailed):
-        followed.collect(once)
+        followed.collect(once(followed.inbox.keep))
     assert 0 < len(followed.taken()) < len(lines(100_000))
     followed.collect()
     assert followed.taken() == lines(100_000)
