@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from collectors.base import Collector
 
 if TYPE_CHECKING:
-    from analyzer.config import Source
+    from analyzer.sources import Source
 
 COLLECTORS = {
     "files": "collectors.files:FilesCollector",

@@ -21,7 +21,7 @@ from analyzer.model import MESSAGE, Capture
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 
 if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to read
-    from analyzer.config import FilesSource
+    from analyzer.sources import FilesSource
 
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes, expanded
 BATCH_MESSAGES = 500

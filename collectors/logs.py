@@ -23,7 +23,7 @@ from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 from collectors.rotation import Book, LogFile, Mark
 
 if TYPE_CHECKING:
-    from analyzer.config import LogSource
+    from analyzer.sources import LogSource
 
 CELL = 192 * 1024  # bytes
 MOST_LINE = 56 * 1024  # bytes beyond a cell's end that its last line may take: a longer one comes in pieces

@@ -15,8 +15,8 @@ from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import Envelope as Session
 
 from analyzer import __version__
-from analyzer.config import SmtpSinkSource
 from analyzer.model import MESSAGE, Capture, Envelope, KeepFailed
+from analyzer.sources import SmtpSinkSource
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 from collectors.writer import Writer
 

@@ -21,8 +21,8 @@ from typing import IO, cast
 
 import zstandard
 
-from analyzer.config import TableSource
 from analyzer.model import ROWS, Capture
+from analyzer.sources import TableSource
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 
 BLOCK_ROWS = 1000

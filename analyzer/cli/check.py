@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from analyzer.cli import settings
-from analyzer.config import SERVERS, Config, LogSource
+from analyzer.config import Config
+from analyzer.sources import SERVERS, LogSource
 
 
 @click.command("check")

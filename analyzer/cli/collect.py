@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from analyzer.cli import Fault, settings
-from analyzer.config import SERVERS, Config
+from analyzer.config import Config
+from analyzer.sources import SERVERS
 
 
 def chosen(config: Config, names: tuple[str, ...], path: Path) -> list[str]:

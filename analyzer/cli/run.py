@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from analyzer.cli import Fault, settings
-from analyzer.config import Config, HttpSource
+from analyzer.config import Config
+from analyzer.sources import HttpSource
 
 GRACE = 20.0  # seconds to finish in once the supervisor is gone
 

@@ -176,7 +176,7 @@ def _maker(path: Path, key_file: Path | None, url: str | None) -> Maker:
 
 def _configured(path: Path) -> str:
     """The public address that the configuration names. Raises Fault unless it is one."""
-    from analyzer.config import HttpSource
+    from analyzer.sources import HttpSource
 
     sources = settings(path).sources.values()
     urls = {source.tracking.url for source in sources if isinstance(source, HttpSource) and source.tracking}

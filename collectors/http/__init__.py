@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
-from analyzer.config import HTTP_TABLES, HttpSource, MandrillSigning, Topics
-from analyzer.config import Shown as ShownSecret
-from analyzer.config import Signing as SigningSecret
 from analyzer.model import Capture
+from analyzer.sources import HTTP_TABLES, HttpSource, MandrillSigning, Topics
+from analyzer.sources import Shown as ShownSecret
+from analyzer.sources import Signing as SigningSecret
 from analyzer.tokens import Keys
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 from collectors.http.app import EVENTS, Receiver

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from analyzer.config import HttpSource
 from analyzer.model import ROWS, WEBHOOK, Capture, KeepFailed
+from analyzer.sources import HttpSource
 from analyzer.tokens import Keys
 from collectors.base import Keep, Progress
 from collectors.http.body import read_body

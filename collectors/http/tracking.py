@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from analyzer.config import HttpSource
 from analyzer.model import HIT, Capture, KeepFailed
+from analyzer.sources import HttpSource
 from analyzer.tokens import Keys, Token, Use, is_target
 from collectors.base import Progress
 from collectors.http.body import read_body

@@ -13,7 +13,8 @@ from typing import Any
 
 from imapclient.exceptions import IMAPClientError
 
-from analyzer.config import ConfigError, ImapSource
+from analyzer.config import ConfigError
+from analyzer.sources import ImapSource
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 from collectors.imap.after import means
 from collectors.imap.folder import FolderFailed, Reader

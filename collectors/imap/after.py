@@ -10,7 +10,7 @@ from typing import Any
 
 from imapclient.exceptions import IMAPClientError
 
-from analyzer.config import ImapSource
+from analyzer.sources import ImapSource
 from collectors.imap.session import gone
 from collectors.imap.uids import commands
 

@@ -16,7 +16,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from analyzer.config import OAuth
+from analyzer.sources import OAuth
 from collectors.base import SourceFailed, trust
 from collectors.imap.advice import after_token_refusal
 

@@ -11,7 +11,7 @@ from typing import Any
 import imapclient
 from imapclient.exceptions import CapabilityError, IMAPClientAbortError, IMAPClientError, LoginError, ProtocolError
 
-from analyzer.config import ImapSource
+from analyzer.sources import ImapSource
 from collectors.base import SourceFailed, trust
 from collectors.imap.advice import after_login_refusal
 from collectors.imap.login import spoken, with_password, with_token

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.config import TableSource
 from analyzer.metrics import Numbers
 from analyzer.model import LOG, MESSAGE, WEBHOOK, Capture
 from analyzer.pipeline import flush
+from analyzer.sources import TableSource
 from analyzer.store import Store
 from collectors.table import TableCollector
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.config import TableSource
 from analyzer.health import findings, headline, silences
 from analyzer.metrics import Numbers, Period, PeriodError, wilson
 from analyzer.model import MESSAGE, Capture
 from analyzer.pipeline import flush
 from analyzer.reports import render, to_mail
+from analyzer.sources import TableSource
 from analyzer.store import Store
 from collectors.table import TableCollector
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import zstandard
 
-from analyzer.config import FilesSource, TableSource
 from analyzer.inbox import Inbox
 from analyzer.model import Kind
 from analyzer.parse import parse
+from analyzer.sources import FilesSource, TableSource
 from collectors.base import Collector, SourceFailed
 from collectors.files import FilesCollector, read_messages, split_mbox
 from collectors.table import TableCollector

@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 import pytest
 
-from analyzer.config import HttpSource
 from analyzer.inbox import GroupKeeper, Inbox
 from analyzer.model import ROWS, WEBHOOK, Capture, ConfigError, KeepFailed
 from analyzer.pipeline import flush
+from analyzer.sources import HttpSource
 from analyzer.store import Store
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
 from collectors.http import HttpCollector

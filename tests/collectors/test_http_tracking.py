@@ -14,11 +14,11 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from analyzer.config import HttpSource, TableSource
 from analyzer.inbox import GroupKeeper, Inbox
 from analyzer.metrics import Numbers
 from analyzer.model import HIT, Capture, KeepFailed
 from analyzer.pipeline import flush
+from analyzer.sources import HttpSource, TableSource
 from analyzer.store import Store
 from analyzer.tokens import Keys, Maker, Token, Use
 from collectors.base import SourceFailed

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import ConfigError, OAuth
+from analyzer.config import ConfigError
 from analyzer.inbox import Inbox
+from analyzer.sources import OAuth
 from collectors.base import SourceFailed
 from collectors.imap import ImapCollector
 from collectors.imap.advice import LOGIN, TOKEN

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from analyzer.config import LogSource
 from analyzer.inbox import Inbox
 from analyzer.model import LOG, Capture, KeepFailed
+from analyzer.sources import LogSource
 from collectors.base import SourceFailed
 from collectors.logs import CELL, MOST_LINE, LogCollector
 from collectors.rotation import MOST_MARKS, Book

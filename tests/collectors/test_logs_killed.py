@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.config import LogSource
 from analyzer.inbox import Inbox
+from analyzer.sources import LogSource
 from collectors.logs import LogCollector
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ import sys, threading
 from functools import partial
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from analyzer.config import LogSource
+from analyzer.sources import LogSource
 from analyzer.inbox import GroupKeeper, Inbox
 from collectors import logs
 logs.POLL_SECONDS = 0.02

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from analyzer.cli import main
-from analyzer.config import TableSource
 from analyzer.health import percent
 from analyzer.pipeline import flush
+from analyzer.sources import TableSource
 from analyzer.store import Store
 from collectors.table import TableCollector
 from tests.servers import until

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from analyzer.config import LogSource
 from analyzer.inbox import Inbox
 from analyzer.model import Capture, Kind, Outcome, Stage
 from analyzer.parse import parse
+from analyzer.sources import LogSource
 from collectors.logs import LogCollector
 from tests.servers import until
 from tests.servers.dovecot import PASSWORD

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from analyzer.config import LogSource
 from analyzer.model import Capture, Kind, Stage
+from analyzer.sources import LogSource
 from collectors.logs import LogCollector
 from tests.collectors.test_real_log import ANSWERS, AT_DATA, DOMAIN, SENT, Told
 from tests.conftest import lacking

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.config import SmtpSinkSource
 from analyzer.inbox import GroupKeeper, Inbox
 from analyzer.model import Capture, KeepFailed
 from analyzer.pipeline import flush
+from analyzer.sources import SmtpSinkSource
 from analyzer.store import Store
 from collectors.base import Keep, SourceFailed
 from collectors.smtp_sink import SmtpSinkCollector

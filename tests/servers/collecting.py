@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analyzer.config import ImapSource
 from analyzer.inbox import Inbox
 from analyzer.model import Capture
+from analyzer.sources import ImapSource
 from collectors.imap import ImapCollector
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ from typing import Any
 import imapclient
 import pytest
 
-from analyzer.config import ImapSource
+from analyzer.sources import ImapSource
 from tests.conftest import need
 from tests.servers import answers, certificates, end, free_port, open_folder, until
 from tests.servers.provider import Provider, provider

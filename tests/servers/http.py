@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from analyzer.config import HttpSource
 from analyzer.model import Capture
 from analyzer.parse.webhooks import unknown_events
+from analyzer.sources import HttpSource
 from analyzer.tokens import Keys
 from collectors.base import Keep
 from collectors.http import HttpCollector

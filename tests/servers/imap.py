@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from analyzer.config import ImapSource
+from analyzer.sources import ImapSource
 
 
 class Notes:

@@ -13,7 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 
-from analyzer.config import SmtpSinkSource
+from analyzer.sources import SmtpSinkSource
 from collectors.base import Keep
 from collectors.smtp_sink import SmtpSinkCollector
 from tests.servers import answers, free_port, served, until

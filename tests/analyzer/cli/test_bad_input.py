@@ -106,7 +106,7 @@ def test_a_table_with_wrong_types_counts_its_bad_rows_and_a_table_without_its_co
 COLLECT = """
 import re, sys
 from pathlib import Path
-from analyzer.config import TableSource
+from analyzer.sources import TableSource
 from analyzer.inbox import Inbox
 from collectors.table import TableCollector
 inbox = Inbox(Path(sys.argv[2]))
