@@ -6,12 +6,10 @@ What `keep` returned for has survived a power cut: WAL with synchronous=FULL syn
 from __future__ import annotations
 
 import json
-import queue
 import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -58,13 +56,9 @@ class Inbox:
 
     def keep(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
         """Keeps a batch of one source durably, and its cursor with it; the number that were new. Raises KeepFailed, having kept nothing."""
-        return self.keep_all([(captures, cursor)])[0]
-
-    def keep_all(self, batches: Sequence[tuple[Sequence[Capture], Mapping[str, str] | None]]) -> list[int]:
-        """As `keep`, of several batches in one commit; the number that were new in each."""
         try:
             with self._transaction():
-                return [self._insert(captures, cursor) for captures, cursor in batches]
+                return self._insert(captures, cursor)
         except StoreError as e:
             raise KeepFailed(f"{e} Nothing was acknowledged to the source.") from None
 
@@ -201,57 +195,6 @@ class Inbox:
                 if isinstance(e, sqlite3.Error):
                     raise StoreError(f"{self.path}: {_sentence(e)}") from None
                 raise
-
-
-class GroupKeeper:
-    """Keeps what many threads bring, in shared commits: one fsync serves all who wait for it. Use as a context manager."""
-
-    def __init__(self, inbox: Inbox, most: int = 500) -> None:
-        self._inbox, self._most = inbox, most
-        self._waiting: queue.SimpleQueue[tuple[Sequence[Capture], Mapping[str, str] | None, Future[int]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="group-commit", daemon=True)
-
-    def __enter__(self) -> GroupKeeper:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting.put(None)
-        self._thread.join()
-
-    def __call__(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-        """As Inbox.keep: returns when the batch is durable."""
-        return self.submit(captures, cursor).result()
-
-    def submit(self, captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> Future[int]:
-        """As calling it, without waiting."""
-        future: Future[int] = Future()
-        self._waiting.put((captures, cursor, future))
-        return future
-
-    def _work(self) -> None:
-        stopping = False
-        while not stopping:
-            group = []
-            item = self._waiting.get()
-            while item is not None:
-                group.append(item)
-                if len(group) >= self._most or self._waiting.empty():
-                    break
-                item = self._waiting.get()
-            stopping = item is None
-            if group:
-                self._commit(group)
-
-    def _commit(self, group: list[tuple[Sequence[Capture], Mapping[str, str] | None, Future[int]]]) -> None:
-        try:
-            counts = self._inbox.keep_all([(captures, cursor) for captures, cursor, _ in group])
-        except Exception as e:
-            for *_, future in group:
-                future.set_exception(e)
-            return
-        for (*_, future), count in zip(group, counts, strict=True):
-            future.set_result(count)
 
 
 def _capture(data: bytes, media_type: str, source: str, received_at: int, envelope: str | None) -> Capture:

@@ -39,7 +39,6 @@ def command(path: Path, part: str, supervised: bool) -> None:
 
 
 def _work(config: Config, part: str) -> None:
-    from analyzer.inbox import GroupKeeper
     from analyzer.store import Store
     from collectors import build
 
@@ -61,8 +60,7 @@ def _work(config: Config, part: str) -> None:
         # collectors understand nothing: they are told how to count what nobody understands
         collector.unknown = unknown_events  # type: ignore[attr-defined]
         collector.keys = Keys.of(store.key)  # type: ignore[attr-defined]
-    with GroupKeeper(store.inbox) as keep:
-        collector.watch(keep, partial(store.inbox.cursor, part), stop, _Told(part))
+    collector.watch(store.inbox.keep, partial(store.inbox.cursor, part), stop, _Told(part))
 
 
 def _dashboard(config: Config) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.inbox import GroupKeeper, Inbox
+from analyzer.inbox import Inbox
 from analyzer.model import MESSAGE, Capture, KeepFailed, StoreError
 from analyzer.pipeline import flush
 from analyzer.store import Store
@@ -66,10 +66,10 @@ def test_a_batch_and_its_cursor_are_kept_together_or_not_at_all(tmp_path: Path) 
     assert inbox.waiting() == 1
 
 
-def test_many_threads_share_commits(tmp_path: Path) -> None:
+def test_many_threads_keep_at_once(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "i")
-    with GroupKeeper(inbox) as keep, ThreadPoolExecutor(16) as pool:
-        assert sum(pool.map(lambda n: keep([bounce(n)]), range(400))) == 400
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(lambda n: inbox.keep([bounce(n)]), range(400))) == 400
     assert inbox.waiting() == 400
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
-from analyzer.inbox import GroupKeeper, Inbox
+from analyzer.inbox import Inbox
 from analyzer.model import ROWS, WEBHOOK, Capture, ConfigError, KeepFailed
 from analyzer.pipeline import flush
 from analyzer.sources import HttpSource
@@ -41,7 +41,7 @@ BEARER = {"Authorization": f"Bearer {SECRET}"}
 def test_200_comes_after_the_body_is_kept_verbatim(provider: str, tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "i")
     body, headers = SIGN[provider](ONE[provider])
-    with GroupKeeper(inbox) as keep, receiver(keep) as client:
+    with receiver(inbox.keep) as client:
         assert client.post(f"/webhooks/{provider}", content=body, headers=headers).status_code == 200
         ((_, capture),) = inbox.pending()
         assert (capture.data, capture.media_type, capture.source) == (body, f"{WEBHOOK}{provider}+json", "hooks")

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-from analyzer.inbox import GroupKeeper, Inbox
+from analyzer.inbox import Inbox
 from analyzer.metrics import Numbers
 from analyzer.model import HIT, Capture, KeepFailed
 from analyzer.pipeline import flush
@@ -334,7 +334,7 @@ def test_from_the_maker_to_the_numbers(tmp_path: Path) -> None:
         "User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"
     }
     apple, gmail = {"User-Agent": "Mozilla/5.0"}, {"User-Agent": "Firefox/11.0 (via ggpht.com GoogleImageProxy)"}
-    with GroupKeeper(store.inbox) as keep, tracking(keep, Keys.of(store.key)) as client:
+    with tracking(store.inbox.keep, Keys.of(store.key)) as client:
         for n, agent in enumerate((person, person, apple, apple, gmail, person)):
             assert client.get(path(maker.pixel(*sent[n])), headers=agent).status_code == 200
         client.get(path(maker.pixel(*sent[0])), headers=apple)

@@ -28,14 +28,13 @@ from functools import partial
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from analyzer.sources import LogSource
-from analyzer.inbox import GroupKeeper, Inbox
+from analyzer.inbox import Inbox
 from collectors import logs
 logs.POLL_SECONDS = 0.02
 inbox = Inbox(Path(sys.argv[2]))
 source = LogSource(type="log", path=Path(sys.argv[1]), mta="postfix")
-with GroupKeeper(inbox) as keep:
-    print("at work", flush=True)
-    logs.LogCollector("log", source).watch(keep, partial(inbox.cursor, "log"), threading.Event())
+print("at work", flush=True)
+logs.LogCollector("log", source).watch(inbox.keep, partial(inbox.cursor, "log"), threading.Event())
 """
 
 

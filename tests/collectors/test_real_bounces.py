@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from analyzer.inbox import GroupKeeper
 from analyzer.model import Capture
 from analyzer.pipeline import run_flusher
 from analyzer.store import Store
@@ -57,10 +56,10 @@ def store(postfix: Postfix, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     flusher.start()
     exchanger, kept = Exchanger(ANSWERS, AT_DATA), list[Capture]()
     try:
-        with GroupKeeper(store.inbox) as keep, exchanger.serving(postfix.remote):
+        with exchanger.serving(postfix.remote):
 
             def counting(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-                new = keep(captures, cursor)
+                new = store.inbox.keep(captures, cursor)
                 kept.extend(captures)
                 return new
 

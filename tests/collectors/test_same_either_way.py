@@ -25,7 +25,6 @@ from typing import Any
 import pytest
 
 from analyzer.demo import write
-from analyzer.inbox import GroupKeeper
 from analyzer.metrics import Numbers
 from analyzer.model import Kind
 from analyzer.pipeline import flush
@@ -115,7 +114,7 @@ def both_ways(folder: Path, mailbox: Mailbox, messages: Sequence[bytes]) -> Iter
     (folder / "files").mkdir()
     mailbox.deliver(*messages)
     imap = ImapCollector("imap", mailbox.source())
-    with GroupKeeper(by_smtp.inbox) as keep, sink(keep) as port:
+    with sink(by_smtp.inbox.keep) as port:
 
         def collect() -> None:
             imap.collect(by_imap.inbox.keep, partial(by_imap.inbox.cursor, "imap"))

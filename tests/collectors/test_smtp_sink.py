@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.inbox import GroupKeeper, Inbox
+from analyzer.inbox import Inbox
 from analyzer.model import Capture, KeepFailed
 from analyzer.pipeline import flush
 from analyzer.sources import SmtpSinkSource
@@ -32,7 +32,7 @@ def client(keep: Keep, **more: object) -> Iterator[smtplib.SMTP]:
 
 def test_250_comes_after_it_is_kept_with_its_envelope(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "i")
-    with GroupKeeper(inbox) as keep, client(keep) as c:
+    with client(inbox.keep) as c:
         c.sendmail("", ["v+1@bounces.example"], b"Subject: a\r\n\r\n.dot\r\n\xff\r\n")
         ((_, capture),) = inbox.pending()
     assert capture.data == b"Subject: a\r\n\r\n.dot\r\n\xff\r\n"
