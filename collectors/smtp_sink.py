@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -24,6 +25,8 @@ COMMAND_TIMEOUT = 300  # seconds between two commands (RFC 5321 §4.5.3.2.7)
 DATA_TIMEOUT = 900  # seconds for a message from its first byte to our answer
 MOST_SESSIONS = 200  # at once; further clients are asked to come again
 MOST_LINE = 1024 * 1024  # bytes; returned mail holds lines longer than the standard's 998, and refusing them would lose the report
+# DSN is not offered, for this server never sends a report of its own (RFC 3461 §5.2.2 would have it); who asks for one all the same is heard
+_DSN = re.compile(r"[ \t]+(?:RET|ENVID|NOTIFY|ORCPT)=[^\s<>]{0,1000}(?=[ \t]|$)", re.I)
 log = logging.getLogger(__name__)
 # at WARNING aiosmtpd repeats every word of a stranger that is no command
 logging.getLogger("mail.log").setLevel(logging.ERROR)
@@ -56,10 +59,22 @@ class _Server(SMTP):  # type: ignore[misc]  # aiosmtpd publishes no types
             return
         super().data_received(data)
 
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+        await super().smtp_MAIL(_without_dsn(arg))
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        await super().smtp_RCPT(_without_dsn(arg))
+
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         self._taken = 0
         self._reset_timeout(DATA_TIMEOUT)
         await super().smtp_DATA(arg)
+
+
+def _without_dsn(arg: str | None) -> str | None:
+    """What MAIL or RCPT says, without what it asks of reports: that stands behind the address."""
+    address, end, options = (arg or "").rpartition(">")
+    return f"{address}{end}{_DSN.sub('', options)}" if arg else arg
 
 
 class _Busy(asyncio.Protocol):
@@ -88,7 +103,8 @@ class _Handler:
     async def handle_RCPT(self, server: Any, session: Any, envelope: Session, address: str, options: list[str]) -> str:  # noqa: N802
         if len(envelope.rcpt_tos) >= self._source.max_recipients:
             return "452 4.5.3 Too many recipients"
-        if address.rpartition("@")[2].lower().strip(".>") not in self._domains:
+        # without a domain it is ours (RFC 5321 §4.5.1)
+        if address.lower() != "postmaster" and address.rpartition("@")[2].lower().strip(".>") not in self._domains:
             return "550 5.7.1 Relaying denied: this server takes reports for its own domains only"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)

@@ -55,6 +55,36 @@ def test_it_is_no_open_relay(tmp_path: Path) -> None:
     assert told.value.recipients["victim@elsewhere.example"][0] == 550
 
 
+def test_the_postmaster_needs_no_domain(tmp_path: Path) -> None:
+    """RFC 5321 §4.5.1."""
+    inbox = Inbox(tmp_path / "i")
+    with client(inbox.keep) as c:
+        c.helo("x.example")
+        assert c.docmd("MAIL", "FROM:<>")[0] == 250
+        assert c.docmd("RCPT", "TO:<Postmaster>")[0] == 250
+        assert c.docmd("RCPT", "TO:<anybody>")[0] == 550
+        c.data(b"Subject: a\r\n\r\nx\r\n")
+        assert [capture.envelope.recipients for _, capture in inbox.pending() if capture.envelope] == [("Postmaster",)]
+
+
+def test_who_asks_for_reports_without_being_offered_them_is_heard(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path / "i")
+    with client(inbox.keep) as c:
+        c.ehlo("x.example")
+        assert not c.has_extn("dsn")
+        c.sendmail(
+            "a@x.example",
+            ["v@bounces.example"],
+            b"Subject: a\r\n\r\nx\r\n",
+            ["RET=HDRS", "ENVID=e-17"],
+            ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;o@x.example"],
+        )
+        assert c.docmd("MAIL", "FROM:<> OTHER=1")[0] == 555
+        ((_, capture),) = inbox.pending()
+    assert capture.envelope is not None
+    assert (capture.envelope.sender, capture.envelope.recipients) == ("a@x.example", ("v@bounces.example",))
+
+
 def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "i")
     with client(inbox.keep, max_message_bytes=10_000) as c, pytest.raises(smtplib.SMTPException):
