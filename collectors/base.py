@@ -73,6 +73,19 @@ class Collector(Protocol):
         """Collects until `stop` is set, reconnecting with growing pauses; returns within a few seconds of `stop`."""
 
 
+def look(
+    every: float, collect: Callable[[Keep, Cursor, Progress], object], keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress
+) -> None:
+    """The `watch` of a source that tells nobody when it has news: a pass every so many seconds until `stop`."""
+    while True:
+        try:
+            collect(keep, cursor, progress)
+        except SourceFailed as e:
+            progress(0, None, str(e))
+        if stop.wait(every):
+            return
+
+
 def trust(ca_file: Path | None) -> ssl.SSLContext:
     """TLS that believes the system's authorities, and those in `ca_file` (PEM). Raises ConfigError."""
     context = ssl.create_default_context()

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, cast
 import zstandard
 
 from analyzer.model import MESSAGE, Capture
-from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, look, silent
 
 if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to read
     from analyzer.sources import FilesSource
@@ -226,13 +226,7 @@ class FilesCollector:
 
     def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
         """Looks every ten seconds for files that are new or have changed."""
-        while True:
-            try:
-                self.collect(keep, cursor, progress)
-            except SourceFailed as e:
-                progress(0, None, str(e))
-            if stop.wait(10):
-                return
+        look(10.0, self.collect, keep, cursor, stop, progress)
 
 
 class _Batch:

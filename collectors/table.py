@@ -23,7 +23,7 @@ import zstandard
 
 from analyzer.model import ROWS, Capture
 from analyzer.sources import TableSource
-from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, look, silent
 
 BLOCK_ROWS = 1000
 BLOCK_BYTES = 1024 * 1024
@@ -160,13 +160,7 @@ class TableCollector:
 
     def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
         """Looks every ten seconds for rows that are new."""
-        while True:
-            try:
-                self.collect(keep, cursor, progress)
-            except SourceFailed as e:
-                progress(0, None, str(e))
-            if stop.wait(10):
-                return
+        look(10.0, self.collect, keep, cursor, stop, progress)
 
 
 def _open(path: Path) -> IO[bytes]:
