@@ -25,6 +25,7 @@ _LABEL = re.compile(r"^[a-z-]{2,12};\s*", re.I)
 _DOMAIN = re.compile(r"\.[^\W\d_]")  # what may be the end of one
 BEFORE_RECIPIENT = {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
 SURE, WORDS, CODE, PROSE, WEAK = 0.97, 0.75, 0.85, 0.7, 0.55
+RECEIVERS = CODE + 0.01  # of prose where no other host was asked: the reporter is the receiver, and its words beat its code
 OWN = 0.65  # of unsure words without a code: the reporter chose which of its own they are
 
 
@@ -130,7 +131,11 @@ def _verdict(
     said = _of_reply(rules, words, host, delayed, early, WORDS if code or status else OWN) if words else []
     heard = _of_codes(rules, status, code, stage, delayed, early)
     hard = any(rules.reasons[w.reason].severity is Severity.HARD for w in (*said, *heard))
-    heard = [*_telling(said), *heard, *(_telling(_of_prose(rules, prose, host, delayed)) if prose else ())]
+    heard = [
+        *_telling(said),
+        *heard,
+        *(_telling(_witnesses(rules, prose, host, delayed, "prose", PROSE if words or host else RECEIVERS, 0.4)) if prose else ()),
+    ]
     if len(heard) > 1:
         heard.sort(key=_WEIGHT, reverse=True)
     first = heard[0] if heard else Witness("undetermined", "none", 0.9 if _says_little(words or prose) else 0.5, "none")
@@ -185,11 +190,6 @@ def _of_sender(rules: Rules, witness: Witness) -> Witness:
         return witness
     order = next(r.order for r in rules.rules if r.id == witness.rule)
     return witness._replace(reason="sender-rejected", weight=0.9 - order * 1e-6)
-
-
-def _of_prose(rules: Rules, prose: str, host: str, delayed: bool) -> Iterator[Witness]:
-    """What the words of the reporting system say, the weightiest first."""
-    return _witnesses(rules, prose, host, delayed, "prose", PROSE, 0.4)
 
 
 def _witnesses(rules: Rules, text: str, host: str, delayed: bool, field: str, sure: float, unsure: float) -> Iterator[Witness]:

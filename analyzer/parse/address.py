@@ -26,6 +26,8 @@ def clean(text: str) -> str | None:
     kind, semicolon, rest = text.partition(";")
     if semicolon and "@" not in kind:
         text = rest.strip()
+    if '"' in text and (quoted := ADDRESS.fullmatch(text.strip("<> \t,;"))):
+        return quoted.group(0)  # a local part in quotes may hold blanks
     found = _ANGLED.search(text)
     if found:
         text = found.group(1)

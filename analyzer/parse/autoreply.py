@@ -56,6 +56,8 @@ TRACKERS = (
 """Headers of programs in which people write about software."""
 LISTS = ("list-id", "list-unsubscribe", "list-post", "x-ml-name", "x-mlserver", "x-beenthere", "x-mailing-list", "mailing-list")
 """Headers of mail that went to many."""
+_GUARD = re.compile(r"(?:anti-?spam|spam|filter|challenge|confirm|verif|no-?reply)", re.I)
+"""A machine's address that guards the mailboxes of its domain."""
 _ANSWER = Words(r"\s*(?:re|aw|sv|fwd?|wg)\s*:")
 _UNSUBSCRIBE = Words(
     r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b(?:[^\n]{0,120}| [\w-]{40,400})$",
@@ -124,7 +126,9 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
     quiet = "oof" in (suppressed := top.header("x-auto-response-suppress").lower()) or "all" in suppressed
     if program or rules:
         return True
-    text = text_of(message)[:_MOST]
+    text = _flowing(text_of(message))
+    if null and _alone(message) and TYPES["challenge"].search(text):
+        return True
     if desk and RECEIVED.search(text) and not _ANSWER.match(subject):
         return not _OF_DESKS.search(subject + text)
     if desk or _ACCOUNT.search(subject) or FOR_MANY.search(text) or ELSEWHERE.search(subject + text[:1000]):
@@ -140,7 +144,9 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
         or (_AWAY.match(subject) and (away or len(text) < _SHORT) and "?" not in text and _alone(message))
     ):
         return True
-    if HELD.search(text) and "http" in text.lower() and _alone(message):
+    if _alone(message) and (
+        (HELD.search(text) and b"http" in message.data.lower()) or (TYPES["challenge"].search(subject) and TYPES["challenge"].search(text))
+    ):
         return True
     if not (generated or desk or null or bulk or quiet or reply or GENERATED.search(text)):
         return False
@@ -172,29 +178,40 @@ def _mailed(outcome: Outcome, message: Message, headers: Headers) -> Outcome:
 
 
 def _guarded(message: Message, sender: str) -> str | None:
-    """Whose mailbox a challenge guards, where it comes from an address of its own: the one other address of its domain that it names."""
+    """Whose mailbox a challenge guards, where it comes from a machine's address: the one other address of its domain that it names."""
     own = address.addresses(message.top.header("to"), 20)
     named = address.addresses(f"{message.top.header('subject')} {text_of(message)[:2000]}", 20)
-    home = sender.rpartition("@")[2].lower()  # below the domain of whom it guards
-    found = {a.lower(): a for a in named if home.endswith(f".{a.rpartition('@')[2].lower()}") and a not in own}
+    home = sender.rpartition("@")[2].lower()  # below the domain of whom it guards, or the same
+    theirs = {a.lower(): a for a in named if a not in own and a.lower() != sender.lower()}
+    found = {
+        low: a
+        for low, a in theirs.items()
+        if home.endswith(f".{low.rpartition('@')[2]}") or (_GUARD.match(sender) and home == low.rpartition("@")[2])
+    }
     return next(iter(found.values())) if len(found) == 1 else None
 
 
 def reply_type(subject: str, text: str) -> str:
     """What an automatic reply says: vacation, ticket, challenge, inbox-retired or other."""
-    if HELD.search(text[:_MOST]):
+    text = _flowing(text)
+    if HELD.search(text):
         return "challenge"
-    for source in (subject, text[:_MOST]):
+    for source in (subject, text):
         for name, pattern in TYPES.items():
             if pattern.search(source):
                 return name
     said = SUBJECT.search(subject)
-    return "inbox-retired" if UNREAD.search(text[:_MOST]) else "vacation" if said and said.group("away") else "other"
+    return "inbox-retired" if UNREAD.search(text) else "vacation" if said and said.group("away") else "other"
 
 
 def is_challenge(text: str) -> bool:
     """Whether a text asks the sender to prove himself before it lets the message through."""
-    return bool(TYPES["challenge"].search(text[:_MOST]))
+    return bool(TYPES["challenge"].search(_flowing(text)))
+
+
+def _flowing(text: str) -> str:
+    """The beginning of a text without its line breaks: what is sought may reach over one."""
+    return " ".join(text[:_MOST].split())
 
 
 def unsubscription(message: Message) -> Report | None:

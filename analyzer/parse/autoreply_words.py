@@ -32,7 +32,7 @@ REPLY = Words(
 """A text that calls itself an automatic reply."""
 
 GENERATED = Words(
-    r"(?:message|mail|e-?mail) (?:was|is|has been) (?:automatically |auto-?)(?:generated|sent|created)|automatisch (?:generiert|erstellt|erzeugt|versandt|versendet|verzonden)|message automatique|envoyé automatiquement|mensaje autom|mensagem autom|messaggio automatico|"
+    r"(?:message|mail|e-?mail) (?:was|is|has been) (?:automatically |auto-?)(?:generated|sent|created)|(?:generated|sent|created) automatically|automatisch (?:generiert|erstellt|erzeugt|versandt|versendet|verzonden)|message automatique|envoyé automatiquement|mensaje autom|mensagem autom|messaggio automatico|"
     r"generat\w automaticamente|automatyczn\w+ wiadomo|wygenerowan\w+ automatycznie|автоматически|otomatik olarak|自動(?:送信|配信|的に)|自动发送|자동 ?발송",
 )
 """A text that a machine wrote, of whatever kind: receipts say so too."""
@@ -79,9 +79,9 @@ TYPES = {
         r"退職(?:いた|し)|使用(?:して|されて)おりません|新しい(?:メール)?アドレス|已(?:离职|停用|不再使用)|不再使用|퇴사|더 이상 사용",
     ),
     "challenge": Words(
-        r"(?:confirm|verify|prove) (?:that )?you(?:'re| are)? (?:a )?(?:human|person|real|not)|challenge.{0,20}response|(?:click|reply|follow|send|visit|press|complete|authori[sz]e)[^.]{0,80}(?:to (?:be )?(?:deliver|release|approve|whitelist)|so that (?:your|the) (?:message|e-?mail))|"
-        r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|spamblocker|suspect e-?mail|held (?:until|pending|because|awaiting)|(?<!no longer )being held|to release your message|(?:not (?:yet )?(?:on|in) (?:my|the|his|her) (?:approved|allowed|safe|guest|white))|"
-        r"(?:request to be|added to) (?:my|the|his|her) (?:guest|allowed|approved|white|safe) ?(?:list|senders?)|please confirm your (?:message|e-?mail)|confirm (?:delivery of )?your (?:message|e-?mail)|one[- ]time (?:confirmation|verification)|unconfirmed (?:message|sender)|tmda|approved senders|senders (?:that |whom )?i have approved|allow (?:incoming )?(?:messages|mail|e-?mail) only from|verify (?:yourself|themselves|your (?:e-?mail )?address) (?:before|so|to)|so i can receive your|para que sua mensagem seja (?:encaminhad|entreg)|tira-teima|vous authentifier|authentifizieren sie sich|"
+        r"(?:confirm|verify|prove) (?:that )?you(?:'re| are)? (?:an? )?(?:human|person|real|not)|challenge.{0,20}response|\b(?:click|reply|follow|send|visit|press|complete|authori[sz]e)\b[^.]{0,80}(?:to (?:be )?(?:deliver|release|approve|whitelist)|so that (?:your|the) (?:message|e-?mail))|"
+        r"approve (?:the |this )?sender|sender (?:verification|authentication) required|boxbe|spam ?arrest|spamblocker|suspect e-?mail|held (?:until|pending|because|awaiting)|being held (?:until|pending|because|awaiting|for (?:approval|confirm|verif|moderation|review))|to release your message|(?:not (?:yet )?(?:on|in) (?:my|the|his|her) (?:approved|allowed|safe|guest|white))|"
+        r"(?:request to be|added to) (?:my|the|his|her) (?:guest|allowed|approved|white|safe) ?(?:list|senders?)|please confirm your (?:message|e-?mail)|confirm (?:delivery of )?your (?:message|e-?mail)|one[- ]time (?:confirmation|verification)|unconfirmed (?:message|sender)|tmda|approved senders|senders (?:that |whom )?i have approved|allow (?:incoming )?(?:messages|mail|e-?mail) only from|verify (?:yourself|themselves|your (?:e-?mail )?address) (?:before|so|to)|so i can receive your|para que (?:a )?(?:sua )?mensagem seja (?:encaminhad|entreg)|para que (?:su|el) mensaje sea (?:entreg|enviad)|pour que votre (?:message|courriel) soit|damit ihre (?:nachricht|e-?mail|mail) zugestellt|confirmação de e-?mail|tira-teima|vous authentifier|authentifizieren sie sich|"
         r"best(?:ä|ae)tigen sie (?:ihre|den|die)[^.]{0,60}(?:nachricht|absender|zustell)|confirmer (?:votre|l'envoi)|confirmar (?:su|el env)",
     ),
     "vacation": Words(

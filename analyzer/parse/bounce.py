@@ -13,15 +13,15 @@ from analyzer.parse.words import Words
 
 MOST_TEXT = 64 * 1024
 _ROBOT = Words(
-    r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|notification\w*|smtp)(?:[+-]|@|$)",
+    r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
 )
 _NAME = Words(
-    r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)",
+    r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode",
 )
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
-    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|mail (?:message )?failure|undelivered|^ndn:|"
-    r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
+    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|(?:fax|sms) [^\n]{0,40}\b(?:failed|not)\b|(?:fax|sms) failed|mail (?:message )?failure|virus (?:found|detected) in your|undelivered|^ndn:|"
+    r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|\(échec\)|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
 )
 _SUBJECT = Words(
@@ -29,17 +29,26 @@ _SUBJECT = Words(
     + r"|deliver(?:y|able)? (?:status|notification|report)|message (?:delivery|status)|rejected|bounced?\b|zustellung|warning: |virus|spam|quarantin|blocked",
 )
 FAILED = Words(
-    r"undeliver|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be(?:en)? )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
+    r"undeliv|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be(?:en)? )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|not (?:enabled|one that|permitted|a valid|valid)|"
-    r"nicht|impossible|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|nemohl|zrušen|no longer|kan inte|kunde inte|överskrid|kan ikke|kunne ikke|δεν |nem |niet gelukt|mislukt|配信されて|non (?:è|e') stat|non sono stat|non può",
+    r"nicht|impossible|échec|echec|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|nemohl|zrušen|no longer|kan inte|kunde inte|överskrid|kan ikke|kunne ikke|δεν |nem |niet gelukt|mislukt|配信されて|ておりません|届き|non (?:è|e') stat|non sono stat|non può",
 )
 _CLEAR = Words(
-    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
-    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht zugestellt|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
+    r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|(?:mail|message|e-?mail)\b[^\n.]{0,60}\b(?:was|has been)\s+(?:\w+\s+){0,3}(?:blocked|deleted|discarded|rejected|stopped|withheld)|\bnot (?:be )?passed (?:on )?to|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
 )
 _MACHINE = Words(
     r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail)s? (?:sent |addressed )?(?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript|user no longer|no forwarding address",
+)
+_YOURS = Words(
+    r"\b(?:your|ihre?|votre|sua|seu|uw|twoj\w|vaš\w?|din|deres|ваше?|vostr[oa]|il (?:tuo|suo)|(?:su|tu)) (?:e-?mail|mail|message|fax|nachricht|courriel|mensaje|correo|mensagem|bericht|wiadomo\w+|zpráv\w|письмо|сообщение|messaggio|meddelande|besked|melding)\b[^.!?\n]{0,60}?\s(?:(?:addressed |sent |adressé )?to|an|à|a|para|naar|do|til|till|для|на)\s{1,40}[<\"']?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
+)
+"""A text that speaks to the sender of one message, and says to whom that was."""
+_BROKEN = re.compile(r"(?<=[\u3040-\u30ff\u4e00-\u9fff])\n[ \u3000]{0,8}(?=[\u3040-\u30ff\u4e00-\u9fff])")
+_FROM_YOU = re.compile(
+    r"^[ \t>*]{0,8}(?:source|from|sender|absender|von|expéditeur|de|remitente|mittente|da)\b[^:\n]{0,30}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})",
+    re.I | re.M,
 )
 _CODE = re.compile(r"[45](?<!\w[45])(?:\d\d[ -]|\.\d{1,2}\.\d{1,2}\b)")
 _FORWARDED = re.compile(
@@ -75,46 +84,75 @@ def is_bounce(message: Message, own: str) -> bool:
     """Whether a mail without a delivery-status part reports a failure: by who wrote it, what it is called, what it says."""
     top = message.top
     subject = top.header("subject")
-    if not any(p.inside for p in message.parts) and (
-        (_SUMMARY.search(subject) and not _TITLE.match(subject)) or len({m.group(0) for m in _OWNER.finditer(own[:4000])}) > 1
-    ):
-        return False
-    if (
-        top.headers.any(TRACKERS)
-        or top.headers.any(DESKS)
-        or CALENDAR.match(subject)
-        or any(p.type == "text/calendar" for p in message.parts[:20])
-    ):
-        return False
     mailer = is_from_a_mailer(message)
-    if not mailer and not is_robot(message) and LIST_OWNER.search(f"{top.header('sender')} {top.header('return-path')}"):
+    if _is_else(message, own, subject, mailer):
         return False
-    if (
-        PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')} {top.header('message-id')}")
-        and (not mailer or (top.type.startswith("text/") and _GREETED.match(own)))
-        and not is_robot(message)
-    ):
-        return False
-    failed = bool(FAILED.search(own)) and bool(_CODE.search(own) or _MACHINE.search(own))
-    clear = bool(_CLEAR.search(own))
     returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message)) or len(_ECHOED.findall(own)) > 2
-    if "list-unsubscribe" in top.headers and not returns and FOR_MANY.search(own):
+    own = _unwrapped(own)
+    if not returns and (("list-unsubscribe" in top.headers and FOR_MANY.search(own)) or (mailer and _is_bait(message, own))):
         return False
+    fails, clear = bool(FAILED.search(own)), bool(_CLEAR.search(own))
+    failed = fails and bool(_CODE.search(own) or _MACHINE.search(own))
     if mailer or top.type == "multipart/report":
         # the code of a refusal and an address say it in any language
-        told = (returns and bool(FAILED.search(own))) or ("@" in own and address.refusal(own) is not None)
+        told = (returns and fails) or ("@" in own and address.refusal(own) is not None)
         return failed or clear or told or bool(_TITLE.search(subject))
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
+    robot = is_robot(message)
+    titled = robot and (fails or clear) and bool(_TITLE.search(subject))
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
-        return is_robot(message) and bool(_TITLE.search(subject)) and any(p.inside for p in message.parts)
-    if is_robot(message) and clear and any(p.inside for p in message.parts):
+        return robot and bool(_TITLE.search(subject)) and any(p.inside for p in message.parts)
+    if (robot and clear and any(p.inside for p in message.parts)) or ((fails or clear) and _speaks_of_yours(message, own)):
         return True
-    if not (failed or (clear and returns)) or not _SUBJECT.search(subject):
+    if not (failed or titled or (clear and returns)) or not _SUBJECT.search(subject):
         return False
     # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
-    return is_robot(message) or returns or address.refusal(own) is not None
+    return robot or returns or address.refusal(own) is not None
+
+
+def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
+    """Whether a mail is of another kind, whatever it says: a summary, a notice to a mailbox's owner, of a tracker, a desk, a calendar, a list, a person."""
+    top = message.top
+    returned = any(p.inside for p in message.parts)
+    if not returned and ((_SUMMARY.search(subject) and not _TITLE.match(subject)) or len({m[0] for m in _OWNER.finditer(own[:4000])}) > 1):
+        return True
+    if top.headers.any(TRACKERS) or top.headers.any(DESKS) or CALENDAR.match(subject):
+        return True
+    if any(p.type == "text/calendar" for p in message.parts[:20]):
+        return True
+    if is_robot(message):
+        return False
+    if not mailer and LIST_OWNER.search(f"{top.header('sender')} {top.header('return-path')}"):
+        return True
+    typed = PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')} {top.header('message-id')}")
+    return typed is not None and (not mailer or (top.type.startswith("text/") and _GREETED.match(own) is not None))
+
+
+def _speaks_of_yours(message: Message, own: str) -> bool:
+    """Whether a program tells the sender what became of his message to somebody."""
+    top = message.top
+    generated = top.header("precedence").strip().lower() in {"bulk", "junk"}
+    generated = generated or top.header("auto-submitted").strip().lower() not in {"", "no"}
+    if not (generated or is_robot(message)) or "list-unsubscribe" in top.headers or "cc" in top.headers:
+        return False
+    found, to = _YOURS.search(own[:3000]), top.header("to").lower()
+    return (found is not None and own[slice(*found.span(1))].lower() not in to) or any(
+        m.group(1).lower() in to for m in _FROM_YOU.finditer(own[:3000])
+    )
+
+
+def _is_bait(message: Message, own: str) -> bool:
+    """Whether a mail in a mailer's name speaks of its reader's own mailbox and nobody else's, in HTML: a bounce speaks of somebody else."""
+    to = {a.lower() for a in address.addresses(message.top.header("to"), 5)}
+    named = {a.lower() for a in address.addresses(own, 20)}
+    return bool(named) and named <= to and any(p.type == "text/html" for p in message.parts[:20])
+
+
+def _unwrapped(text: str) -> str:
+    """The text without line breaks within what is written without blanks."""
+    return text if text.isascii() else _BROKEN.sub("", text)
 
 
 def is_from_a_mailer(message: Message) -> bool:

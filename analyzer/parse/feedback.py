@@ -10,6 +10,7 @@ from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
 from analyzer.parse.original import NONE, original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.who import unwrapped
 from analyzer.parse.words import Words
 
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
@@ -20,8 +21,9 @@ _ARF = re.compile(rb"\s*Feedback-Type[ \t]*:", re.I)
 _ARF_FIELD = re.compile(
     rb"^(?:Feedback-Type|User-Agent|Version|Source-IP|Original-Mail-From|Original-Rcpt-To|Arrival-Date|Reported-Domain)[ \t]*:", re.I | re.M
 )
-_REDACTED = re.compile(r"(?:\*+|[0-9a-f]{32,})@", re.I)
+_REDACTED = re.compile(r"(?:\*+|[0-9a-f]{16,})@", re.I)
 """A local part that a provider put in the place of its customer's."""
+_TAKEN_OUT = re.compile(r"redacted|undisclosed|hidden|anonymi[sz]ed", re.I)
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
 
 
@@ -74,6 +76,15 @@ def _complains(message: Message) -> bool:
 
 
 def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
+    """Whom a complaint is of; the sender's own envelope may tell what the provider took out."""
+    found = _named(said, headers)
+    if all(a is None or _TAKEN_OUT.match(a) for a in found):
+        back = next(iter(address.addresses(_text(headers, "return-path"), 1)), "")
+        return [told] if (told := unwrapped(back)) else found
+    return found
+
+
+def _named(said: Headers, headers: Headers) -> Sequence[str | None]:
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
         found = [a for v in said.values(name, 1000) for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
         if found:

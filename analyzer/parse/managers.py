@@ -1,4 +1,4 @@
-"""What the managers of mailing lists say of a post that they did not distribute: a refusal in prose, by a program that signs as the list's owner.
+"""What the managers of mailing lists say: of a post that they did not distribute, and, to a list's owner, of subscribers whose mail comes back.
 
 A post that waits for a moderator is none, nor are digests, invitations and what the list tells its members.
 """
@@ -17,7 +17,7 @@ from analyzer.parse.words import Words
 
 _OWNER = re.compile(
     r"(?P<list>.+?)[-+.](?:owner|admin|bounces?|request|help|ctl|errors|editor|moderators?|return|no-?reply)(?:[-+=].*)?@|owner-(?P<owned>.+)@"
-    r"|(?:listserv|sympa|majordomo|mailman|listproc|fml|ecartis|listar|mlmmj|groups?)(?:[-+].*)?@",
+    r"|(?:listserv|sympa|majordomo|macjordomo|mailman|listproc|listmanager|lyris|smartlist|fml|ecartis|listar|mlmmj|groups?)(?:[-+].*)?@",
     re.I,
 )
 _REFUSED = Words(
@@ -31,6 +31,11 @@ _REFUSED = Words(
 _WAITS = Words(
     r"\bheld\b|await|moderator (?:can|will|has to)|waiting for|for approval|en attente|wartet|pendiente|in attesa|confirm (?:your|that|this)|承認待ち|保留"
 )
+_RETURNED = Words(
+    r"bounce action notice|excessive (?:or fatal )?bounces|bounce score|error monitoring report|last error:|(?:was|were|been) (?:deleted|removed|unsubscribed|disabled)\b[^.]{0,80}\b(?:bounc|errors?\b|undeliver|return)|bounc\w{1,4}[^.]{0,80}\b(?:deleted|removed|unsubscribed|disabled) from"
+)
+"""A notice of subscribers whose mail comes back."""
+_MOST_SUBSCRIBERS = 300
 _ADDRESSED = 1500  # characters at the beginning, in which what happened is said
 _QUOTED = 600  # characters of them, from the refusal on
 
@@ -46,6 +51,8 @@ def parse(message: Message) -> Report | None:
     own, rest = split_text(text)
     said = re.sub(r"[ \t]+", " ", own[: 2 * _ADDRESSED])[:_ADDRESSED]  # LISTSERV fills its lines with blanks
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
+    if _RETURNED.search(plain):
+        return _of_subscribers(message, own)
     refused = _REFUSED.search(plain)
     if not refused or _WAITS.search(plain + top.header("subject")):
         return None
@@ -57,10 +64,24 @@ def parse(message: Message) -> Report | None:
     mailed = (
         posted
         or mailed_to(headers)
-        or next(named, None)
         or (to[0] if len(to) == 1 else None)
+        or next(named, None)
         or (f"{name}@{sender.rpartition('@')[2]}" if name else None)
     )
     words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
     outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
     return Report(Kind.BOUNCED, "list", (outcome,), original(headers), reported_at=date(top.header("date")))
+
+
+def _of_subscribers(message: Message, own: str) -> Report | None:
+    """The report of subscribers whose mail came back, each with the words that follow him, else those of the report that is enclosed."""
+    reader = message.top.header("to").lower()
+    found = [m for m in address.ADDRESS.finditer(own) if m[0].lower() not in reader and not _OWNER.match(m[0])][:_MOST_SUBSCRIBERS]
+    found = [m for m in found if m[0].partition("@")[2].lower() != sender_of(message.top).partition("@")[2].lower()]
+    enclosed = "\n".join(p.text()[:_ADDRESSED] for p in message.parts[1:10] if p.type == "text/plain" and p.text() not in own)
+    ends = [m.start() for m in found[1:]] + [len(own)]
+    outcomes = {
+        m[0].lower(): describe(Outcome(Kind.BOUNCED, m[0]), f"{own[m.end() : end]}\n\n{enclosed if len(found) == 1 else ''}".strip(), True)
+        for m, end in zip(found, ends, strict=True)
+    }
+    return Report(Kind.BOUNCED, "list", tuple(outcomes.values()), reported_at=date(message.top.header("date"))) if outcomes else None

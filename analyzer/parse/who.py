@@ -14,7 +14,7 @@ from analyzer.parse import address, session
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message
 from analyzer.parse.original import recipients
-from analyzer.parse.words import Words, small
+from analyzer.parse.words import Words
 
 DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
@@ -28,7 +28,7 @@ _HEADING = Words(
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
 )
-_IDS = re.compile(r"^[ \t>]{0,8}(?:x-)?message-id[ \t]*:.*$", re.I | re.M)
+_IDS = re.compile(r"^[ \t>]{0,8}(?:(?:x-)?message[ -]id|identificativo messaggio)[ \t]*:.*$", re.I | re.M)
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
 _LISTED = re.compile(
     r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=（）：，、。「」【】]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
@@ -43,7 +43,7 @@ _WITH_REASON = re.compile(
 _WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|mailbox|user|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
 _TOLD = re.compile(
@@ -71,7 +71,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
 
     `own` are the reporter's own words, `headers` those of the returned message.
     """
-    own = _IDS.sub("", own) if "message-id" in small(own) else own
+    own = _IDS.sub("", own)
     transcript = [s.recipient for s in session.said(own) if s.recipient]
     listed = _listed(own)
     found = _once([*listed, *transcript])
@@ -120,11 +120,16 @@ def verp(message: Message) -> str | None:
     """The recipient within the address that the report went to: bounces+user=example.org@list.example (VERP)."""
     for name in ("to", "delivered-to", "x-original-to"):
         for mine in address.addresses(message.top.header(name), 5):
-            found = _VERP.match(mine)
-            local = _untagged(found.group(1)) if found else ""
-            if found and local:
-                return f"{local}@{found.group(2)}"
+            if found := unwrapped(mine):
+                return found
     return None
+
+
+def unwrapped(address_: str) -> str | None:
+    """The recipient within an address of VERP; None where there is none."""
+    found = _VERP.match(address_)
+    local = _untagged(found.group(1)) if found else ""
+    return f"{local}@{found.group(2)}" if found and local else None
 
 
 def _untagged(text: str) -> str:

@@ -19,6 +19,8 @@ UNSOLVED = {
     "450 4.7.1 more than 500 messages an hour from your IP, wait": "a count without a word for limit",
     "451 4.2.1 The account you are sending to is temporarily disabled: suspended for non-payment, <accounts@harbourcity.co.za>": "a temporary answer that gives a lasting reason",
     "555 5.5.2 Syntax error, cannot decode response. RCPT TO:<“julie@shaw.ca”> not RFC 5321 compliant": "the words for a header's form",
+    "554 5.7.1 <hime@plala.example>: Recipient address rejected: mail.box.full": "written as the name of a host",
+    "550 5.7.1 Service refuse. Veuillez essayer plus tard. service refused, please try later. LPN007_510": "La Poste says no more than that it refuses; its code 510 stands for spam",
     "550 odmitnuto": "a bare refusal reads as one by policy",
     "550 refusé": "a bare refusal reads as one by policy",
     "554 5.7.1 nein / non / no": "the code says policy, the words nothing",
