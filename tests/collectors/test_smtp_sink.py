@@ -122,6 +122,31 @@ def test_a_client_that_sends_without_end_is_dropped(tmp_path: Path) -> None:
     assert [c.data for _, c in inbox.pending()] == [b"Subject: a\r\n\r\nb\r\n"]
 
 
+@pytest.mark.parametrize(
+    "end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r.\r\n", b"\r\n.\n", b"\r\n.\r", b"\r\n\x00.\r\n", b"\n\n.\r\n", b"\r\r\n.\r\r\n"]
+)
+def test_no_second_message_is_smuggled_into_a_first(tmp_path: Path, end: bytes) -> None:
+    """Only CRLF.CRLF ends a message (RFC 5321 §4.1.1.4): what looks like another's commands after a bare LF or CR is text of the first."""
+    inbox, hidden = Inbox(tmp_path / "i"), b"MAIL FROM:<>\r\nRCPT TO:<v+2@bounces.example>\r\nDATA\r\nSubject: b\r\n\r\nsmuggled"
+    with sink(inbox.keep) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as s:
+        replies = s.makefile("rb")
+        for line in (
+            b"HELO x",
+            b"MAIL FROM:<>",
+            b"RCPT TO:<v+1@bounces.example>",
+            b"DATA",
+            b"Subject: a\r\n\r\none" + end + hidden + b"\r\n.",
+            b"QUIT",
+        ):
+            replies.readline()
+            s.sendall(line + b"\r\n")
+        said = replies.readlines()
+    kept = [(c.envelope.recipients, c.data) for _, c in inbox.pending() if c.envelope]
+    assert len(kept) == 1
+    assert all(to == ("v+1@bounces.example",) and b"smuggled" in data for to, data in kept)
+    assert said == [b"221 Bye\r\n"], "one answer to the message, and the next to QUIT"
+
+
 def test_an_envelope_of_any_bytes_is_kept_and_filed(tmp_path: Path) -> None:
     """What is no UTF-8 in an address does not stop the flusher, and comes out as it went in."""
     store = Store(tmp_path / "s")
