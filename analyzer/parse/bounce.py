@@ -20,7 +20,7 @@ _NAME = Words(
 )
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
-    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|(?:fax|sms) [^\n]{0,40}\b(?:failed|not)\b|(?:fax|sms) failed|mail (?:message )?failure|virus (?:found|detected) in your|undelivered|^ndn:|"
+    r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|(?:fax|sms) [^\n]{0,40}\b(?:failed|not)\b|(?:fax|sms) failed|mail (?:message )?failure|virus (?:found|detected) in your|(?:message|mail) (?:has been |was |is )?(?:delayed|stopped|withheld|parked)|undelivered|^ndn:|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|\(échec\)|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen",
 )
@@ -30,7 +30,7 @@ _SUBJECT = Words(
 )
 FAILED = Words(
     r"undeliv|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be(?:en)? )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
-    r"did(?: not|n't) reach|gave up|giving up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|not (?:enabled|one that|permitted|a valid|valid)|"
+    r"did(?: not|n't) reach|gave up|giv(?:ing|en) up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|not (?:enabled|one that|permitted|a valid|valid)|"
     r"nicht|impossible|échec|echec|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|nemohl|zrušen|no longer|kan inte|kunde inte|överskrid|kan ikke|kunne ikke|δεν |nem |niet gelukt|mislukt|配信されて|ておりません|届き|non (?:è|e') stat|non sono stat|non può",
 )
 _CLEAR = Words(
@@ -41,15 +41,24 @@ _MACHINE = Words(
     r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail)s? (?:sent |addressed )?(?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript|user no longer|no forwarding address",
 )
-_YOURS = Words(
-    r"\b(?:your|ihre?|votre|sua|seu|uw|twoj\w|vaš\w?|din|deres|ваше?|vostr[oa]|il (?:tuo|suo)|(?:su|tu)) (?:e-?mail|mail|message|fax|nachricht|courriel|mensaje|correo|mensagem|bericht|wiadomo\w+|zpráv\w|письмо|сообщение|messaggio|meddelande|besked|melding)\b[^.!?\n]{0,60}?\s(?:(?:addressed |sent |adressé )?to|an|à|a|para|naar|do|til|till|для|на)\s{1,40}[<\"']?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
+YOURS = Words(
+    r"(?:\b(?:your|ihre?|deine?|votre|ton|sua|seu|uw|twoj\w|vaš\w?|din|deres|ваше?|vostr[oa]|il (?:tuo|suo)|(?:su|tu)) (?:e-?mail|mail|message|fax|nachricht|courriel|mensaje|correo|mensagem|bericht|wiadomo\w+|zpráv\w|письмо|сообщение|messaggio|meddelande|besked|melding)\b[^.!?\n]{0,60}?\s(?:(?:addressed |sent |adressé )?to|an|à|a|para|naar|do|til|till|для|на)|\byou sent to)\s{1,40}[\[<\"']{0,3}([^\s<>@\"']{1,64}@[\w.-]{3,255})",
 )
 """A text that speaks to the sender of one message, and says to whom that was."""
-_BROKEN = re.compile(r"(?<=[\u3040-\u30ff\u4e00-\u9fff])\n[ \u3000]{0,8}(?=[\u3040-\u30ff\u4e00-\u9fff])")
-_FROM_YOU = re.compile(
-    r"^[ \t>*]{0,8}(?:source|from|sender|absender|von|expéditeur|de|remitente|mittente|da)\b[^:\n]{0,30}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})",
+_TO_WHOM = re.compile(
+    r"^[ \t>*|-]{0,8}(?:to|(?:intended |envelope )?recipients?(?: of the message)?|destination [a-z()]{1,12}|empfänger|an|destinataires?|à|destinatarios?|para|destinatari[oi]?|a|ontvanger|aan|odbiorca|do|příjemce|mottagare|till|modtager|mottaker|til|получатель|кому|宛先|收件人|받는 ?사람)[ \t]*[:=]?[ \t]{0,12}<?([^\s<>@,;]{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
+_BY_WHOM = Words(
+    r"(?:^[ \t>*|-]{0,8}(?:source|from|(?:envelope )?sender|absender|von|expéditeur|de|remitente|mittente|da|afzender|van|nadawca|odesílatel|avsändare|afsender|avsender|отправитель|от|差出人|发件人|보낸 ?사람)\b[^:\n]{0,30}[:=]?[ \t]{0,12}|\b(?:e-?mails?|mail|messages?|nachricht|courriel|mensaje|correo|mensagem|messaggio|bericht)\s{1,4}(?:sent )?(?:from|von|de|da|van)\s{1,4})[<\"']?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
+    re.M,
+)
+_STOPPED = Words(
+    r"\b(?:block|stopp|delet|dropp|discard|reject|refus|quarantin|withh|held|park|remov|intercept|eras)\w{0,5}\b|not (?:been )?(?:deliver|pass|accept|forward|process|record)|could not be|unacceptable|an error occurred|gelöscht|blockiert|gestoppt|abgewiesen|abgelehnt|zurückgewiesen|zurückgehalten|unterbunden|verworfen|entfernt|nicht (?:zugestellt|angenommen|weitergeleitet|funktioniert)|"
+    r"supprimé|bloqué|rejeté|refusé|arrêté|n'a pas|eliminad[oa]|borrad[oa]|bloquead[oa]|rechazad[oa]|rejeitad[oa]|apagad[oa]|retid[oa]|retenid[oa]|bloccat[oa]|eliminat[oa]|rifiutat[oa]|respint[oa]|geblokkeerd|verwijderd|geweigerd|tegengehouden|zablokowan|usunięt|odrzucon|zatrzyman|smazán|zablokován|odmítnut|stoppad|blockerad|raderad|avvisad|slettet|afvist|avvist|удален|заблокирован|отклонен|не (?:доставлен|принят)|задержан|削除|拒否|ブロック|隔離|删除|拦截|拒收|隔离|차단|삭제|거부",
+)
+"""What a gateway did to a message."""
+_BROKEN = re.compile(r"(?<=[\u3040-\u30ff\u4e00-\u9fff])\n[ \u3000]{0,8}(?=[\u3040-\u30ff\u4e00-\u9fff])")
 _CODE = re.compile(r"[45](?<!\w[45])(?:\d\d[ -]|\.\d{1,2}\.\d{1,2}\b)")
 _FORWARDED = re.compile(
     r"^[ \t>]{0,8}(?:-{2,}|begin forwarded|anfang der weitergeleiteten|(?:from|von|de|da|van|reporting-mta|final-recipient)[ \t]*:)",
@@ -100,11 +109,11 @@ def is_bounce(message: Message, own: str) -> bool:
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
     robot = is_robot(message)
-    titled = robot and (fails or clear) and bool(_TITLE.search(subject))
+    titled = robot and (fails or clear or bool(FAILED.search(subject))) and bool(_TITLE.search(subject))
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
         return robot and bool(_TITLE.search(subject)) and any(p.inside for p in message.parts)
-    if (robot and clear and any(p.inside for p in message.parts)) or ((fails or clear) and _speaks_of_yours(message, own)):
+    if (robot and clear and any(p.inside for p in message.parts)) or _speaks_of_yours(message, subject, own):
         return True
     if not (failed or titled or (clear and returns)) or not _SUBJECT.search(subject):
         return False
@@ -130,17 +139,26 @@ def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
     return typed is not None and (not mailer or (top.type.startswith("text/") and _GREETED.match(own) is not None))
 
 
-def _speaks_of_yours(message: Message, own: str) -> bool:
-    """Whether a program tells the sender what became of his message to somebody."""
-    top = message.top
-    generated = top.header("precedence").strip().lower() in {"bulk", "junk"}
-    generated = generated or top.header("auto-submitted").strip().lower() not in {"", "no"}
-    if not (generated or is_robot(message)) or "list-unsubscribe" in top.headers or "cc" in top.headers:
+def _speaks_of_yours(message: Message, subject: str, own: str) -> bool:
+    """Whether a program, most often a gateway before the recipient, tells the sender what became of his message to somebody."""
+    top, own = message.top, own[:3000]
+    if "list-unsubscribe" in top.headers or "cc" in top.headers or not _STOPPED.search(f"{subject}\n{own}"):
         return False
-    found, to = _YOURS.search(own[:3000]), top.header("to").lower()
-    return (found is not None and own[slice(*found.span(1))].lower() not in to) or any(
-        m.group(1).lower() in to for m in _FROM_YOU.finditer(own[:3000])
-    )
+    to, speaker = top.header("to").lower(), next(iter(address.addresses(top.header("from"), 1)), "").lower()
+    yours, by_you = YOURS.search(own), any(own[slice(*m.span(1))].lower().rstrip(".") in to for m in _BY_WHOM.finditer(own))
+    named = [own[slice(*yours.span(1))]] if yours else [m.group(1) for m in _TO_WHOM.finditer(own)]
+    if by_you and not named:
+        named = address.addresses(own, 5)
+    theirs = [a for a in (n.lower().rstrip(".\"']") for n in named) if a not in to]
+    if not theirs:
+        return False
+    generated = top.header("precedence").strip().lower() in {"bulk", "junk"} or top.header("auto-submitted").strip().lower() not in {
+        "",
+        "no",
+    }
+    at_home = f".{speaker.rpartition('@')[2]}".endswith(f".{theirs[0].rpartition('@')[2]}")
+    machine, titled = generated or is_robot(message), _STOPPED.search(subject) is not None
+    return machine or (at_home and titled) if yours else (by_you or at_home) and (machine or titled)
 
 
 def _is_bait(message: Message, own: str) -> bool:

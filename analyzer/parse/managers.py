@@ -10,7 +10,7 @@ import re
 from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.about import describe
-from analyzer.parse.bounce import MOST_TEXT
+from analyzer.parse.bounce import MOST_TEXT, YOURS
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import mailed_to, original, recipients, returned_headers, sender_of, split_text, text_headers
 from analyzer.parse.words import Words
@@ -45,7 +45,8 @@ def parse(message: Message) -> Report | None:
     top = message.top
     sender = sender_of(top)
     signed = _OWNER.match(sender)
-    if not signed or top.header("precedence").strip().lower() == "list" or "list-post" in top.headers:
+    answered = top.header("auto-submitted").strip().lower().startswith("auto-replied")
+    if not (signed or answered) or top.header("precedence").strip().lower() == "list" or "list-post" in top.headers:
         return None
     text = next((p.text() for p in message.own("text/plain")), "")[:MOST_TEXT]
     own, rest = split_text(text)
@@ -54,10 +55,10 @@ def parse(message: Message) -> Report | None:
     if _RETURNED.search(plain):
         return _of_subscribers(message, own)
     refused = _REFUSED.search(plain)
-    if not refused or _WAITS.search(plain + top.header("subject")):
+    if not refused or _WAITS.search(plain + top.header("subject")) or not (signed or YOURS.search(said)):
         return None
     headers = returned_headers(message) or text_headers(rest)
-    name = signed.group("list") or signed.group("owned")
+    name = (signed.group("list") or signed.group("owned")) if signed else None
     posted = next(iter(address.addresses(top.header("x-beenthere"), 1)), None)
     named = (a for a in address.addresses(said, 20) if not _OWNER.match(a) and a.lower() not in top.header("to").lower())
     to = recipients(headers) if headers else []

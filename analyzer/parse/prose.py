@@ -21,9 +21,10 @@ from analyzer.parse.who import alias_of, heads, who
 from analyzer.parse.words import Words
 
 MAX_RECIPIENTS = 300
+_MOST_JUDGED = 8000  # characters of a text that may say that it is only a warning
 _DELAYED = Words(
     r"deliver\w* attempts are still pending|not yet been\s+(?:fully |completely )?deliver|attempts to deliver [^.\n]{0,40}\bwill\s+continue|(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
-    r"you do not need to resend|do not (?:need to )?re-?send|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|will be (?:deleted|returned) in (?:\w+ ){1,3}(?:days|hours) if|verzögert|retardé|retrasad|"
+    r"you do not need to resend|do not (?:need (?:to )?)?(?:re-?send|send (?:it|the message|your message) again)|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|will be (?:deleted|returned) in (?:\w+ ){1,3}(?:days|hours) if|verzögert|retardé|retrasad|"
     # what the same says elsewhere: not yet, only a warning, further attempts
     r"noch nicht (?:zugestellt|ausgeliefert|übermittelt)|nur eine warnung|(?:weitere|nächste) (?:zustell)?versuche|versuche laufen|versuch\w{2,3} (?:\w+ ){0,3}(?:weiter|erneut)|(?:weiter|erneut)(?:hin)? (?:zu )?(?:ver|ge)such|in der warteschlange|"
     r"pas encore (?:été|pu)|(?:simple|qu'un|seulement un) avertissement|(?:nouvelles?|autres?|prochaines?) tentatives?|(?:sera|seront) (?:à nouveau|de nouveau) (?:tent|essay)|continu\w{2,5} (?:d'essayer|à essayer|de tenter|ses tentatives)|file d'attente|"
@@ -126,6 +127,7 @@ def _pasted(text: str) -> tuple[Outcome, ...]:
 
 
 def _kind(subject: str, own: str) -> Kind:
+    own = " ".join(own[:_MOST_JUDGED].split())
     if not _DELAYED.search(own):
         return Kind.BOUNCED
     warned = _WARNED.search(subject)
