@@ -70,6 +70,8 @@ def _columns(capture: Capture, rows: Rows, places: list[int], key: bytes, addres
         "message_id": texts(rows.message_id, 998),
         "envelope_id": texts(rows.envelope_id),
         "provider_message_id": texts(rows.provider_message_id),
+        "header_id": texts(rows.header_id),
+        "feedback_id": texts(rows.feedback_id),
         "recipient_key": [k for k, _ in hashed],
         "recipient_domain": [domain for _, domain in hashed],
         "provider": [mailbox_provider(domain) if domain else None for _, domain in hashed],

@@ -55,6 +55,17 @@ class DashboardSettings(Table):
     port: int = Field(default=8501, ge=1, le=65535)
 
 
+HeaderName = Annotated[str, Field(pattern=r"^[!-9;-~]{1,76}$")]  # a field's name (RFC 5322 §2.2), short enough for a line
+"""The name of a header field."""
+
+
+class JoinSettings(Table):
+    """By what, besides its ids, an outcome finds the message that it is about."""
+
+    # fields that hold the sender's own id of a message, the surest first; None: the usual ones
+    headers: tuple[HeaderName, ...] | None = Field(default=None, max_length=20)
+
+
 RESERVED = frozenset({"flusher", "dashboard"})  # the other parts of `mailhealth serve`
 
 
@@ -81,6 +92,7 @@ class Config(Table):
     seeds: dict[str, Seed] = Field(default_factory=dict)
     report: ReportSettings = ReportSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    join: JoinSettings = JoinSettings()
 
 
 def load(path: Path) -> Config:
@@ -121,7 +133,7 @@ def _absolute(table: _T, base: Path) -> _T:
 def _known_keys(loc: tuple[Any, ...]) -> list[str]:
     """The keys that the table around an unknown key may hold."""
     tables: dict[str, type[BaseModel]] = {
-        "smtp": SmtpProvider, "seeds": Seed, "report": ReportSettings, "dashboard": DashboardSettings,
+        "smtp": SmtpProvider, "seeds": Seed, "report": ReportSettings, "dashboard": DashboardSettings, "join": JoinSettings,
     }  # fmt: skip
     model: type[BaseModel] | None
     if len(loc) == 1:

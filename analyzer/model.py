@@ -135,12 +135,13 @@ class Original:
     subject: str | None = None
     sent_at: datetime | None = None
     envelope_id: str | None = None  # Original-Envelope-Id (RFC 3461)
-    feedback_id: str | None = None
+    feedback_id: str | None = None  # Gmail's Feedback-ID, "a:b:c:sender": names what was mailed, and no message
     campaign: str | None = None
     mail_type: str | None = None
     sending_ip: str | None = None
     envelope_sender: str | None = None  # its Return-Path
     provider_id: str | None = None  # the SMTP provider's own id of the message
+    header_id: str | None = None  # the sender's own id of the message, in a header field that the configuration names
 
 
 NOTHING_KNOWN = Original()
@@ -221,6 +222,8 @@ class Event:
     message_id: str | None = None
     envelope_id: str | None = None  # ENVID (RFC 3461), of the sender's choice
     provider_message_id: str | None = None  # the SMTP provider's, or the mail server's, own id of the message
+    header_id: str | None = None  # the sender's own, in a header field that the configuration names
+    feedback_id: str | None = None  # Gmail's Feedback-ID: of a campaign and its kind of mail, not of one message
     recipient_key: str | None = None  # keyed hash of the normalised address, 32 hex characters
     recipient_domain: str | None = None
     final_key: str | None = None

@@ -82,6 +82,8 @@ def event_of(
         message_id=cut(original.message_id, 998),
         envelope_id=cut(original.envelope_id),
         provider_message_id=cut(original.provider_id),
+        header_id=cut(original.header_id),
+        feedback_id=cut(original.feedback_id),
         recipient_key=hashed,
         recipient_domain=domain,
         final_key=final,

@@ -36,6 +36,8 @@ USUAL = {
     "message_id": ("message_id", "messageid", "message-id", "msgid", "smtp_id", "smtp-id", "mail_id"),
     "envelope_id": ("envelope_id", "envid"),
     "provider_message_id": ("provider_message_id", "provider_id", "queue_id", "sg_message_id", "ses_message_id"),
+    "header_id": ("header_id", "x-mailhealth-id", "x_mailhealth_id"),
+    "feedback_id": ("feedback_id", "feedback-id"),
     "recipient": ("recipient", "email", "to", "address", "rcpt", "email_address", "rcpt_to"),
     "campaign": ("campaign", "campaign_id", "campaign_name", "newsletter"),
     "mail_type": ("mail_type", "type", "category", "template", "stream"),

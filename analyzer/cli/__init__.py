@@ -48,7 +48,7 @@ class Fault(click.ClickException):
 
 
 def settings(path: Path, store: Path | None = None) -> Config:
-    """The configuration, with its rules in force for this process and those it starts. Raises ConfigError, RulesError.
+    """The configuration, with its rules and header names in force for this process and those it starts. Raises ConfigError, RulesError.
 
     With a `store` of the operator's own choice the file need not be there.
     """
@@ -59,6 +59,10 @@ def settings(path: Path, store: Path | None = None) -> Config:
         from analyzer.classify import use_rules
 
         use_rules(config.rules)
+    if config.join.headers is not None:
+        from analyzer.parse.own import use_headers
+
+        use_headers(config.join.headers)
     return config.model_copy(update={"store": store}) if store is not None else config
 
 

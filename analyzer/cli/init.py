@@ -95,6 +95,10 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #kind = "sent"                  # sent, delivered, delayed, bounced, opened, clicked, unsubscribed, complained, converted
 #columns = { message_id = "msgid", recipient = "email", at = "sent_at" }
 
+# --- By what an outcome finds its message, besides Message-ID and envelope id; docs/tracking.md. --------------------------
+#[join]
+#headers = ["X-Shop-Mail"]      # header fields of your mail that hold your own id of it; your sends name it as `header_id`
+
 # --- Hosts that send for you: for test sends and for mailing reports. ----------------------------------------------------
 #[smtp.main]
 #host = "smtp.example.com"

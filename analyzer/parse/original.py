@@ -12,6 +12,7 @@ from analyzer.model import Original
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode, words
+from analyzer.parse.own import own_id
 from analyzer.parse.words import Words, small
 
 RETURNED = {"message/rfc822", "message/global", "text/rfc822-headers", "message/rfc822-headers", "message/global-headers", "text/rfc822"}
@@ -32,6 +33,7 @@ NONE = Headers(b"")
 _FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
 _OF_LISTS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name")
 _ID = re.compile(r"<([^<>\s]{1,990})>")
+_OF_SES = re.compile(rb"<?([0-9a-z-]{20,100})@(?:email|[a-z0-9-]{5,25})\.amazonses\.com>?", re.I)
 _CAMPAIGN = ("x-mailhealth-campaign", "x-campaign", "x-campaign-id", "x-campaignid", "x-mailer-campaign")
 _TYPE = ("x-mailhealth-type", "x-mail-type")
 
@@ -127,7 +129,8 @@ _READ: dict[str, Callable[[Headers], Any]] = {
     "campaign": lambda h: next((v for v in (_text(h, n)[:200] for n in _CAMPAIGN) if v), None),
     "mail_type": lambda h: next((v for v in (_text(h, n)[:200] for n in _TYPE) if v), None),
     "sending_ip": lambda h: None,
-    "provider_id": lambda h: None,
+    "provider_id": lambda h: _provider_id(h),
+    "header_id": lambda h: own_id(lambda name: _text(h, name)),
     "envelope_sender": lambda h: next(iter(address.addresses(_text(h, "return-path"), 1)), None),
 }
 
@@ -135,6 +138,16 @@ _READ: dict[str, Callable[[Headers], Any]] = {
 def original(headers: Headers, envelope_id: str | None = None) -> Original:
     """What those headers tell."""
     return _Told.of(headers, envelope_id) if headers else Original(envelope_id=envelope_id)
+
+
+def _provider_id(headers: Headers) -> str | None:
+    """The SMTP provider's own id, where it stands in the message itself."""
+    # Postmark: the MessageID of its API and webhooks (corpus/provider/postmark-01.eml)
+    if postmark := _text(headers, "x-pm-message-id").strip():
+        return postmark[:200]
+    # Amazon SES puts a Message-ID of its own, <id@region.amazonses.com>, in the place of the sender's ("Amazon SES header fields")
+    of_ses = _OF_SES.search(headers.raw("message-id")[:400])
+    return of_ses[1].decode() if of_ses else None
 
 
 def _only(found: list[str]) -> str | None:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from analyzer.model import Agent, Capture, Kind, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.agents import agent
+from analyzer.parse.own import bare
 
 KINDS = {
     k.value: k
@@ -55,6 +56,8 @@ class Rows:
     message_id: list[str | None]
     envelope_id: list[str | None]
     provider_message_id: list[str | None]
+    header_id: list[str | None]
+    feedback_id: list[str | None]
     sender: list[str | None]
     campaign: list[str | None]
     mail_type: list[str | None]
@@ -80,7 +83,8 @@ class Rows:
             self.kind[n], self.recipient[n], status=status, reply_code=code, diagnostic=reply[:2000] if reply else None,
             remote_mta=self.remote_mta[n], at=self.at[n],
             original=Original(self.message_id[n], self.sender[n], campaign=self.campaign[n], mail_type=self.mail_type[n], sending_ip=self.sending_ip[n],
-                              envelope_id=self.envelope_id[n], provider_id=self.provider_message_id[n]),
+                              envelope_id=self.envelope_id[n], provider_id=self.provider_message_id[n], header_id=self.header_id[n],
+                              feedback_id=self.feedback_id[n]),
             smtp_provider=self.smtp_provider[n], agent=who, agent_rule=rule, value=self.value[n], currency=self.currency[n],
             feedback_type="abuse" if self.kind[n] is Kind.COMPLAINED else None,
         )  # fmt: skip
@@ -146,7 +150,8 @@ def _convert(
         values = _each(partial(_number, names.get("value", "value")), [v if k is Kind.CONVERTED else None for v, k in zip(column("value"), kind, strict=True)], bad)  # fmt: skip
     sent_by = column("smtp_provider")
     return Rows(
-        bad, kind, recipient, at, [_bare(m) for m in column("message_id")], column("envelope_id"), column("provider_message_id"), column("sender"), column("campaign"), column("mail_type"), column("sending_ip"),
+        bad, kind, recipient, at, [_bare(m) for m in column("message_id")], column("envelope_id"), column("provider_message_id"),
+        [bare(i) for i in column("header_id")], column("feedback_id"), column("sender"), column("campaign"), column("mail_type"), column("sending_ip"),
         [s or head.get("smtp_provider") for s in sent_by], column("reply"), column("remote_mta"), agents, values, column("currency"), size >= MOST_ROWS,
     )  # fmt: skip
 

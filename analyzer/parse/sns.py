@@ -15,6 +15,7 @@ from analyzer.model import Agent, Kind, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.agents import agent
 from analyzer.parse.mime import Message
+from analyzer.parse.own import own_id
 
 NAME = "amazon-ses"
 MAX_RECIPIENTS = 1000
@@ -191,6 +192,8 @@ def _original(mail: Said) -> Original:
         mail_type=next((t for t in (headers.get("x-mailhealth-type"), *_texts(tags.get("mail_type"))) if t), None),
         sending_ip=next(iter(_texts(tags.get("ses:outgoing-ip"))), None),
         provider_id=_text(mail.get("messageId")),
+        header_id=own_id(headers.get) or next(iter(_texts(tags.get("header_id"))), None),
+        feedback_id=headers.get("feedback-id"),
     )
 
 

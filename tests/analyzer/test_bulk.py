@@ -17,7 +17,7 @@ from analyzer.pipeline import derive
 
 KEY = b"k" * 32
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-FIELDS = ("kind", "at", "message_id", "recipient", "campaign", "mail_type", "sender", "smtp_provider", "sending_ip", "reply", "remote_mta", "agent", "user_agent", "value", "currency")  # fmt: skip
+FIELDS = ("kind", "at", "message_id", "header_id", "feedback_id", "recipient", "campaign", "mail_type", "sender", "smtp_provider", "sending_ip", "reply", "remote_mta", "agent", "user_agent", "value", "currency")  # fmt: skip
 
 
 def block(lines: list[str], form: str = "csv", **head: object) -> Capture:
@@ -38,7 +38,9 @@ def both(capture: Capture) -> None:
     assert table.schema == event_table(events).schema
 
 
-ROW = "sent,2026-11-09T08:00:00Z,<m-1@shop.example>,anna@gmail.com,autumn,promotion,news@shop.example,alder,192.0.2.1,,,,,,"
+ROW = (
+    "sent,2026-11-09T08:00:00Z,<m-1@shop.example>,<h-1>,autumn:shop,anna@gmail.com,autumn,promotion,news@shop.example,alder,192.0.2.1,,,,,,"
+)
 
 
 @pytest.mark.parametrize(

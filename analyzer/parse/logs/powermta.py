@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from analyzer.model import FAILURES, Kind, Original, Outcome
 from analyzer.parse import address, dsn
 from analyzer.parse.logs.lines import MOST_TEXT, BadLine, Head, moment, numbered, unreadable
+from analyzer.parse.own import own_id
 
 Row = Mapping[str, str]
 KINDS = {
@@ -123,6 +124,7 @@ def _original(row: Row, head: Head) -> Original:
         message_id=message_id, sender=address.clean(row.get("header_from", "")) or sender, envelope_sender=sender, envelope_id=envelope,
         campaign=row.get("header_x-mailhealth-campaign") or own.get("campaign") or None, mail_type=row.get("header_x-mailhealth-type") or own.get("mail_type") or None,
         sending_ip=row.get("dlvsourceip") or None, provider_id=envelope,
+        header_id=own_id(lambda name: row.get(f"header_{name}")), feedback_id=row.get("header_feedback-id") or None,
     )  # fmt: skip
 
 

@@ -25,10 +25,11 @@ _PROXY = frozenset({"proxy_open", "unique_proxy_open"})
 
 
 def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
-    campaign, mail_type = named(within(event.get("X-Mailin-custom")), event)
+    sender = named(within(event.get("X-Mailin-custom")), event)
     about = Original(
         message_id=bare(event.get("message-id")), sender=mailbox(event.get("sender_email")), subject=text(event.get("subject")),
-        campaign=campaign or text(event.get("campaign name")) or first(event.get("tags")) or text(event.get("tag")), mail_type=mail_type,
+        campaign=sender.campaign or text(event.get("campaign name")) or first(event.get("tags")) or text(event.get("tag")), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id,
         sending_ip=text(event.get("sending_ip")),
     )  # fmt: skip
     word, reason = str(event.get("event")), text(event.get("reason"))

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from analyzer.model import FAILURES, Agent, Kind, Original, Outcome, Report, Stage
 from analyzer.parse import address, agents
+from analyzer.parse.own import bare as bare_id
+from analyzer.parse.own import header_names
 
 MOST_EVENTS = 50_000
 MOST_TEXT = 2_000
@@ -20,6 +22,7 @@ ON_ITS_WAY = frozenset({Kind.DELIVERED, Kind.DELAYED, Kind.BOUNCED})
 """The kinds of which the provider's sending IP and the receiver's host are told."""
 # what senders call these in the arguments of their own that providers hand back; the first two are those of our headers
 _CAMPAIGN = ("x-mailhealth-campaign", "campaign", "campaign_id", "campaign_name", "x-campaign", "x-campaign-id")
+_FEEDBACK = ("feedback-id", "feedback_id")
 _TYPE = ("x-mailhealth-type", "mail_type", "mail-type", "mailtype", "x-mail-type")
 
 Fields = Mapping[str, Any]
@@ -155,13 +158,23 @@ def mailbox(value: object) -> str | None:
     return next(iter(address.addresses(text(value) or "", 1)), None)
 
 
-def named(*places: Fields) -> tuple[str | None, str | None]:
-    """Campaign and mail type, where the sender's own arguments or headers tell them; the first place that does decides."""
+class Named(NamedTuple):
+    """What the sender's own arguments or headers tell of a message."""
+
+    campaign: str | None
+    mail_type: str | None
+    header_id: str | None  # the sender's own id of it
+    feedback_id: str | None
+
+
+def named(*places: Fields) -> Named:
+    """What the sender calls the message, in arguments of his own or in headers; the first place that tells it decides."""
     lows = [{str(k).lower(): v for k, v in place.items()} for place in places]
-    campaign, mail_type = (
-        next((found for low in lows for name in names if (found := first(low.get(name)))), None) for names in (_CAMPAIGN, _TYPE)
-    )
-    return campaign, mail_type
+
+    def told(names: Iterable[str]) -> str | None:
+        return next((found for low in lows for name in names if (found := first(low.get(name)))), None)
+
+    return Named(told(_CAMPAIGN), told(_TYPE), bare_id(told(("header_id", *header_names()))), told(_FEEDBACK))
 
 
 def outcome(

@@ -52,11 +52,12 @@ def _recipients(event: Fields, report: Fields) -> list[object]:
 
 def _original(event: Fields) -> Original:
     headers, meta = ({str(k).lower(): v for k, v in fields(event.get(name)).items()} for name in ("headers", "meta"))
-    campaign, mail_type = named(headers, meta)
+    sender = named(headers, meta)
     queue, colon, _ = (text(event.get("queue")) or "").partition(":")  # campaign:tenant@domain
     return Original(
         message_id=bare(headers.get("message-id")), sender=mailbox(headers.get("from")) or mailbox(event.get("sender")), subject=text(headers.get("subject")),
-        campaign=campaign or (queue if colon else None), mail_type=mail_type, sending_ip=_ip(text(fields(event.get("source_address")).get("address"))),
+        campaign=sender.campaign or (queue if colon else None), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id, sending_ip=_ip(text(fields(event.get("source_address")).get("address"))),
         envelope_sender=mailbox(event.get("sender")), provider_id=text(event.get("id")),
     )  # fmt: skip
 

@@ -30,10 +30,11 @@ def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     status, client = fields(event.get("delivery-status")), fields(event.get("client-info"))
     message, envelope = fields(event.get("message")), fields(event.get("envelope"))
     headers = fields(message.get("headers"))
-    campaign, mail_type = named(fields(event.get("user-variables")), headers)
+    sender = named(fields(event.get("user-variables")), headers)
     about = Original(
         message_id=bare(headers.get("message-id")), sender=mailbox(headers.get("from")), subject=text(headers.get("subject")),
-        campaign=campaign or first(event.get("tags")), mail_type=mail_type, sending_ip=text(envelope.get("sending-ip")), provider_id=text(event.get("id")),
+        campaign=sender.campaign or first(event.get("tags")), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id, sending_ip=text(envelope.get("sending-ip")), provider_id=text(event.get("id")),
     )  # fmt: skip
     if kind is Kind.BOUNCED and event.get("severity") == "temporary":
         kind = Kind.DELAYED

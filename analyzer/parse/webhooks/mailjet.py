@@ -32,9 +32,10 @@ def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     error, comment = text(event.get("error")) or "", text(event.get("comment"))
     if kind is Kind.BOUNCED and error in _TRIED_AGAIN:
         kind = Kind.DELAYED
-    campaign, mail_type = named(within(event.get("Payload")))
+    sender = named(within(event.get("Payload")))
     about = Original(
-        campaign=campaign or text(event.get("customcampaign")), mail_type=mail_type,
+        campaign=sender.campaign or text(event.get("customcampaign")), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id,
         provider_id=text(event.get("MessageID")) or text(event.get("mj_message_id")),
     )  # fmt: skip
     answered = _IN_BRACKETS.match(text(event.get("smtp_reply")) or "")

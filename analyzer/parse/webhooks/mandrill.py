@@ -39,11 +39,12 @@ def _events(body: bytes) -> list[Any]:
 
 def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     message = fields(event.get("msg"))
-    campaign, mail_type = named(fields(message.get("metadata")))
+    sender = named(fields(message.get("metadata")))
     tried = each(message.get("smtp_events"))[-1:]
     last = tried[0] if tried else {}
     about = Original(
-        sender=mailbox(message.get("sender")), subject=text(message.get("subject")), campaign=campaign or first(message.get("tags")), mail_type=mail_type,
+        sender=mailbox(message.get("sender")), subject=text(message.get("subject")), campaign=sender.campaign or first(message.get("tags")), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id,
         sending_ip=text(last.get("source_ip")), provider_id=text(message.get("_id")) or text(event.get("_id")),
     )  # fmt: skip
     refused = text(fields(message.get("reject")).get("reason")) or text(message.get("bounce_description"))

@@ -36,9 +36,10 @@ def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     elif kind is Kind.UNSUBSCRIBED:
         # it tells of each change of the list: an end by hand, one after a bounce or complaint, and a new beginning
         kind = _SUPPRESSED.get(str(event.get("SuppressionReason")), kind) if event.get("SuppressSending") is True else Kind.OTHER_REPORT
-    campaign, mail_type = named(fields(event.get("Metadata")))
+    sender = named(fields(event.get("Metadata")))
     about = Original(
-        sender=mailbox(event.get("From")), subject=text(event.get("Subject")), campaign=campaign or text(event.get("Tag")), mail_type=mail_type,
+        sender=mailbox(event.get("From")), subject=text(event.get("Subject")), campaign=sender.campaign or text(event.get("Tag")), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id,
         provider_id=text(event.get("MessageID")),
     )  # fmt: skip
     details = text(event.get("Details"))

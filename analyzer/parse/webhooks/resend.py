@@ -25,10 +25,11 @@ WORDS = {
 def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     data = fields(event.get("data"))
     bounce, click = fields(data.get("bounce")), fields(data.get("click"))
-    campaign, mail_type = named(_named(data.get("headers")), _named(data.get("tags")))
+    sender = named(_named(data.get("headers")), _named(data.get("tags")))
     about = Original(
         message_id=bare(data.get("message_id")), sender=mailbox(data.get("from")), subject=text(data.get("subject")), sent_at=time(data.get("created_at")),
-        campaign=campaign or text(data.get("broadcast_id")), mail_type=mail_type, provider_id=text(data.get("email_id")),
+        campaign=sender.campaign or text(data.get("broadcast_id")), mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id, provider_id=text(data.get("email_id")),
     )  # fmt: skip
     # each recipient of a message has events of its own, and each of them names all recipients
     to = data.get("to")

@@ -22,12 +22,16 @@ DROPPED = {
 
 def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     # arguments of the sender's own stand beside the fields
-    campaign, mail_type = named(event)
+    sender = named(event)
     campaign = (
-        campaign or first(event.get("marketing_campaign_name")) or first(event.get("singlesend_name")) or first(event.get("category"))
+        sender.campaign
+        or first(event.get("marketing_campaign_name"))
+        or first(event.get("singlesend_name"))
+        or first(event.get("category"))
     )
     about = Original(
-        message_id=bare(event.get("smtp-id")), campaign=campaign, mail_type=mail_type,
+        message_id=bare(event.get("smtp-id")), campaign=campaign, mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id,
         # "ip" is ours as long as the message is on its way, and the reader's afterwards
         sending_ip=text(event.get("ip")) if kind in ON_ITS_WAY else None, provider_id=_sent_as(text(event.get("sg_message_id"))),
     )  # fmt: skip

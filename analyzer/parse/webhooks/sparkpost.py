@@ -33,10 +33,11 @@ def _read(event: Fields, kind: Kind) -> Iterable[Outcome]:
     bounce_class = text(event.get("bounce_class")) or ""
     if kind is Kind.BOUNCED:
         kind = CLASSES.get(bounce_class, kind)
-    campaign, mail_type = named(fields(event.get("rcpt_meta")))
+    sender = named(fields(event.get("rcpt_meta")))
     about = Original(
-        sender=mailbox(event.get("friendly_from")), subject=text(event.get("subject")), campaign=campaign or text(event.get("campaign_id")),
-        mail_type=mail_type, sending_ip=text(event.get("sending_ip")), provider_id=text(event.get("transmission_id")),
+        sender=mailbox(event.get("friendly_from")), subject=text(event.get("subject")), campaign=sender.campaign or text(event.get("campaign_id")),
+        mail_type=sender.mail_type,
+        header_id=sender.header_id, feedback_id=sender.feedback_id, sending_ip=text(event.get("sending_ip")), provider_id=text(event.get("transmission_id")),
     )  # fmt: skip
     yield outcome(
         # raw: as the address was written, and as the receiver said it
