@@ -1,4 +1,4 @@
-"""What tokens of our own tell of a mail: the envelope id in a VERP address, the recipient in a mailed unsubscription.
+"""What tokens of our own tell of a mail: the envelope id in a VERP address, the recipient in a mailed unsubscription, both ids in a returned header.
 
 Parsing knows no keys, and what a stranger writes into an address must not be believed without one. So this stands between parsing and recording,
 where the store's key is at hand, on the way that new mail and `replay` both take.
@@ -34,6 +34,8 @@ def attributed(report: Report, capture: Capture, key: bytes) -> Report:
         # a signature of our own is surer than what a report says of the envelope
         outcomes = tuple(o._replace(original=_with(o.original, envelope_id=envelope_id)) if o.original else o for o in report.outcomes)
         report = report._replace(original=_with(report.original, envelope_id=envelope_id), outcomes=outcomes)
+    if report.outcomes and (token := _identified(report.original.header_id, key)):
+        report = _told(report, token)
     return report
 
 
@@ -55,6 +57,23 @@ def _mailed(head: bytes, key: bytes) -> Token | None:
     keys = Keys.of(key)
     candidates = islice(_TOKEN.finditer(head), MOST_TRIED)
     return next((t for m in candidates if (t := keys.read(m.group().decode(), Use.UNSUBSCRIBE))), None)
+
+
+def _identified(header_id: str | None, key: bytes) -> Token | None:
+    """The token in the header of the returned message that holds the sender's own id."""
+    return Keys.of(key).read(header_id, Use.IDENTIFY) if header_id and header_id.startswith("E") else None
+
+
+def _told(report: Report, token: Token) -> Report:
+    """The Message-ID is the signed one, which a relay may have replaced; the recipient is, where the report names nobody."""
+    outcomes = tuple(
+        o._replace(
+            original=_with(o.original, message_id=token.message_id) if o.original else None,
+            recipient_key=o.recipient_key if o.recipient else token.recipient,
+        )
+        for o in report.outcomes
+    )
+    return report._replace(original=_with(report.original, message_id=token.message_id), outcomes=outcomes)
 
 
 def _unsubscribed(report: Report, token: Token, key: bytes) -> Report:

@@ -1,4 +1,4 @@
-"""Signed tokens for links of one's own, and the helper that makes them: pixel, click, unsubscription, VERP.
+"""Signed tokens for links and headers of one's own, and the helper that makes them: pixel, click, unsubscription, header, VERP.
 
 A token carries the Message-ID and the recipient's keyed hash, and no address. It is kept nowhere: what it says is believed because of its signature.
 The system that sends needs no store; `mailhealth tokens key` prints what it works with:
@@ -31,6 +31,7 @@ MOST_TOKEN = 400  # characters: a longer one is none of ours
 MAC = 16  # bytes of HMAC-SHA256: half of it, as RFC 2104 §5 asks
 VERP_MAC = 10  # bytes, 80 bits: the least of RFC 2104 §5, so that a UUID finds room in a local part
 MOST_LOCAL = 64  # RFC 5321 §4.5.3.1.1
+ID_HEADER = "X-Mailhealth-Id"
 _HASH = 16  # bytes of the recipient's keyed hash
 _PREFIX = "mailhealth-tokens-1:"
 _ENVELOPE_ID = r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*"
@@ -45,6 +46,7 @@ class Use(StrEnum):
     OPEN = "open"
     CLICK = "click"
     UNSUBSCRIBE = "unsubscribe"
+    IDENTIFY = "identify"
 
 
 USES = tuple(Use)
@@ -197,6 +199,10 @@ class Maker:
         if mailto:
             ways.append(f"<mailto:{quote(mailto, safe='@+')}?subject=unsubscribe%20{token}>")
         return {"List-Unsubscribe": ", ".join(ways), "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+
+    def id_header(self, message_id: str, recipient: str) -> dict[str, str]:
+        """The header field by which a report that returns it tells message and recipient, whatever else was taken out of it. It is good for nothing else."""
+        return {ID_HEADER: self._token(Use.IDENTIFY, message_id, recipient)}
 
     def verp(self, envelope_id: str, domain: str, prefix: str = "bounces") -> str:
         """As Keys.verp."""

@@ -15,7 +15,7 @@ from analyzer.cli import Fault, settings
 if TYPE_CHECKING:
     from analyzer.tokens import Keys, Maker, Token
 
-_MEANS = {"open": "a pixel", "click": "a link", "unsubscribe": "an unsubscription"}
+_MEANS = {"open": "a pixel", "click": "a link", "unsubscribe": "an unsubscription", "identify": "a header"}
 _KEY_FILE = click.option(
     "--key-file", type=click.Path(path_type=Path, dir_okay=False), help="What `mailhealth tokens key` printed; without it, the store's key."
 )
@@ -95,12 +95,13 @@ def link(path: Path, message_id: str, recipient: str, target: str, key_file: Pat
 @click.option("--mailto", help="The mailbox that takes unsubscriptions by mail: one of your sources must read it.")
 @click.pass_obj
 def headers(path: Path, message_id: str, recipient: str, mailto: str | None, key_file: Path | None, url: str | None) -> None:
-    """Print the header fields of one-click unsubscription (RFC 8058).
+    """Print the header fields of one-click unsubscription (RFC 8058), and X-Mailhealth-Id.
 
-    DKIM must sign both of them, or mail programs show no button.
+    DKIM must sign the first two, or mail programs show no button. A report that returns the third tells message and recipient, whatever was taken out of it.
     """
     with _faults():
-        fields = _maker(path, key_file, url).unsubscribe_headers(message_id, recipient, mailto)
+        maker = _maker(path, key_file, url)
+        fields = maker.unsubscribe_headers(message_id, recipient, mailto) | maker.id_header(message_id, recipient)
     for name, value in fields.items():
         click.echo(f"{name}: {value}")
 

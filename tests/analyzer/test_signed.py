@@ -131,6 +131,56 @@ def test_a_bounce_that_quotes_a_token_is_a_bounce() -> None:
     assert [e.kind for e in events(data)] == ["bounced"]
 
 
+COMPLAINT = b"""From: feedback@mailbox.example
+Subject: complaint
+Content-Type: multipart/report; report-type=feedback-report; boundary=b
+
+--b
+Content-Type: message/feedback-report
+
+Feedback-Type: abuse
+Version: 1
+%s
+--b
+Content-Type: message/rfc822
+
+From: shop@shop.example
+To: undisclosed-recipients:;
+Message-ID: <relay@relay.example>
+X-Mailhealth-Id: %s
+
+hello
+--b--
+"""
+
+
+def header(keys: Keys = KEYS) -> str:
+    (value,) = Maker(keys, "https://t.shop.example").id_header("<n-1@shop.example>", ANNA).values()
+    return value
+
+
+def test_a_returned_header_tells_message_and_recipient_of_a_complaint_that_names_neither() -> None:
+    (event,) = events(COMPLAINT % (b"", header().encode()))
+    assert (event.kind, event.message_id) == ("complained", "n-1@shop.example")
+    assert event.recipient_key == recipient_key(KEY, ANNA)[0]
+
+
+def test_a_returned_header_names_nobody_else_than_the_report_does() -> None:
+    (event,) = events(COMPLAINT % (b"Original-Rcpt-To: bo@far.example\n", header().encode()))
+    assert (event.message_id, event.recipient_key) == ("n-1@shop.example", recipient_key(KEY, "bo@far.example")[0])
+
+
+@pytest.mark.parametrize("value", [header(Keys.of(bytes(32))), header()[:-2] + "AA", token(), "E" * 5000])
+def test_a_header_that_we_did_not_sign_for_this_tells_nothing(value: str) -> None:
+    (event,) = events(COMPLAINT % (b"", value.encode()))
+    assert (event.message_id, event.recipient_key) == ("relay@relay.example", None)
+
+
+def test_a_header_takes_nobody_off_a_list() -> None:
+    (event,) = asked("a.nna@home.example", header())
+    assert event.kind == "not-a-report"
+
+
 def test_replay_reads_the_tokens_as_filing_does(tmp_path: Path) -> None:
     store = Store(tmp_path)
     verp = Keys.of(store.key).verp("n-1-anna", "bounces.shop.example")

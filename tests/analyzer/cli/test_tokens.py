@@ -122,3 +122,8 @@ def test_run_serves_what_the_commands_make(cli: Cli, config: Path, tmp_path: Pat
         process.send_signal(signal.SIGTERM)
         process.wait(20)
     assert Inbox(tmp_path / "mailhealth-data" / "inbox.sqlite").waiting() >= 1
+
+
+def test_headers_prints_the_field_that_tells_message_and_recipient(cli: Cli, config: Path) -> None:
+    value = cli("tokens", "headers", *MESSAGE).out.partition("X-Mailhealth-Id: ")[2].strip()
+    assert cli("tokens", "read", value).out.startswith("a header of message n-1@shop.example to ")
