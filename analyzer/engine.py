@@ -36,6 +36,10 @@ class Engine:
         lacking = {f.name: ibis.null("string") for f in EVENT_SCHEMA if f.name not in events.columns}
         return version, events.mutate(**lacking) if lacking else events
 
+    def kept(self, name: str, table: ir.Table) -> ir.Table:
+        """The table, computed once and kept in memory."""
+        return self.connection.create_table(name, table)
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """What goes wrong with the lake's files becomes StoreError."""

@@ -163,6 +163,7 @@ class Numbers:
     def refresh(self) -> bool:
         """Takes in what the lake has got since; whether there was anything. Raises StoreError."""
         from analyzer.engine import Engine
+        from analyzer.join import joined
         from analyzer.ledger import ledger
 
         with self._reading:
@@ -171,9 +172,10 @@ class Numbers:
             engine = Engine(self._store.lake)
             with engine.reading():
                 version, events = engine.events()
-                rows = engine.connection.create_table("ledger", ledger(events, self.window_days, self.conversion_days))
+                found = joined(events, self.window_days, self.conversion_days, engine.kept)
+                rows = engine.kept("ledger", ledger(found))
             with self._lock:
-                self._events, self._ledger, self.version = events, rows, version
+                self._events, self._joined, self._ledger, self.version = events, found, rows, version
             return True
 
     def measure(
@@ -268,23 +270,8 @@ class Numbers:
         """Failed messages one by one: when, to which provider, why; at most `limit`, the latest first."""
         rows = self._rows(where, period)
         rows = rows.filter(rows.bounced == 1)
-        names = (
-            "failed_at",
-            "provider",
-            "severity",
-            "reason",
-            "fault",
-            "campaign",
-            "mail_type",
-            "sending_domain",
-            "sending_ip",
-            "smtp_provider",
-            "status",
-            "reply_code",
-            "diagnostic",
-            "message_id",
-            "capture_id",
-        )
+        names = ("failed_at", "provider", "severity", "reason", "fault", "campaign", "mail_type", "sending_domain", "sending_ip", "smtp_provider",
+                 "status", "reply_code", "diagnostic", "message_id", "capture_id")  # fmt: skip
         with self._lock:
             frame: pd.DataFrame = rows.select(*names).order_by(rows.failed_at.desc()).limit(limit).execute()
         return frame
@@ -333,11 +320,15 @@ class Numbers:
         return pd.DataFrame(rows, columns=["source", "gaps", "usual", "longest", "first", "last"])
 
     def attribution(self) -> pd.DataFrame:
-        """By what the outcomes of each source found their sends: columns source, way, events, share (of the source's); the surest way first."""
-        from analyzer.ledger import WAYS, attribution
+        """By what the outcomes of each source found their sends: columns source, way, events, share (of the source's); the surest way first.
+
+        `attributed` sums it up. The way "campaign" found no send and yet what was mailed; "none" found nothing.
+        """
+        from analyzer.join import WAYS
+        from analyzer.ledger import attribution
 
         with self._lock:
-            frame: pd.DataFrame = attribution(self._events, self.window_days, self.conversion_days).execute()
+            frame: pd.DataFrame = attribution(self._joined).execute()
         frame["share"] = frame["events"] / frame.groupby("source")["events"].transform("sum") if len(frame) else []
         return frame.sort_values(["source", "way"], key=lambda c: c.map(WAYS.index) if c.name == "way" else c, ignore_index=True)
 
@@ -345,21 +336,8 @@ class Numbers:
         """What became of test mails, the latest first: `kind` is "bounced" where the provider refused one, `campaign` is the subject,
         `reason` else is where it lies: inbox, junk, folder or missing."""
         e = self._events
-        names = [
-            "at",
-            "kind",
-            "campaign",
-            "provider",
-            "recipient_domain",
-            "smtp_provider",
-            "reason",
-            "folder",
-            "seconds",
-            "authentication",
-            "status",
-            "diagnostic",
-            "capture_id",
-        ]
+        names = ["at", "kind", "campaign", "provider", "recipient_domain", "smtp_provider", "reason", "folder", "seconds", "authentication",
+                 "status", "diagnostic", "capture_id"]  # fmt: skip
         with self._lock:
             frame: pd.DataFrame = e.filter(e.parser == TEST_PARSER, e.kind != Kind.UNREADABLE.value).select(*names).execute()
         return frame.sort_values("at", ascending=False, ignore_index=True)
@@ -368,6 +346,20 @@ class Numbers:
         """The bytes of a capture, as they came."""
         capture = self._store.lake.get(capture_id)
         return capture.data if capture else None
+
+
+def attributed(ways: pd.DataFrame) -> pd.DataFrame:
+    """How far outcomes were attributed, by the frame of `Numbers.attribution` or a part of it: a row each to "an id of the message", "a message",
+    "a campaign" (a message or at least a campaign) and "nothing"; columns to, events, total, share, low, high. Nothing heard is unknown, not 0 %."""
+    from analyzer.join import BY_ID
+
+    sums = ways.groupby("way")["events"].sum()
+    total = int(sums.sum())
+    without = {way: int(sums.get(way, 0)) for way in ("campaign", "none")}
+    message = total - sum(without.values())
+    events = {"an id of the message": int(sums.reindex(BY_ID).sum()), "a message": message, "a campaign": message + without["campaign"], "nothing": without["none"]}  # fmt: skip
+    rows = [[to, n, total, n / total if total else math.nan, *wilson(n, total)] for to, n in events.items()]
+    return pd.DataFrame(rows, columns=["to", "events", "total", "share", "low", "high"])
 
 
 def _value(metric: Metric, row: Mapping[str, Any], deliveries: bool) -> dict[str, Any]:

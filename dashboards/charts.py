@@ -58,7 +58,8 @@ def failures_by_day(frame: pd.DataFrame) -> alt.Chart:
 
 
 WAYS = {
-    "message-id": "Message-ID", "envelope-id": "envelope id", "provider-id": "provider's id", "recipient-and-time": "recipient and time", "none": "no send found",
+    "message-id": "Message-ID", "envelope-id": "envelope id", "provider-id": "provider's id", "header": "header", "feedback-id": "Feedback-ID",
+    "recipient-and-time": "recipient and time", "campaign": "campaign alone", "none": "nothing found",
 }  # fmt: skip
 """By what an outcome found its send, in words; the surest first."""
 
@@ -66,14 +67,16 @@ WAYS = {
 def found_by(frame: pd.DataFrame) -> alt.Chart:
     """By what the outcomes of each source found their sends, as shares of a bar. Needs source, way, events, share."""
     data = frame.assign(words=frame["way"].map(WAYS), order=frame["way"].map({w: n for n, w in enumerate(WAYS)}))
-    colours = alt.Scale(domain=list(WAYS.values()), range=["#2f6b4f", "#3b7dc4", "#7fa8d6", "#e0a030", "#c2452d"])
+    colours = alt.Scale(
+        domain=list(WAYS.values()), range=["#2f6b4f", "#3b7dc4", "#7fa8d6", "#5f9ea0", "#b7a03c", "#e0a030", "#a98bb8", "#c2452d"]
+    )
     chart: alt.Chart = (
         alt.Chart(data)
         .mark_bar(height=ROW * 0.6)
         .encode(
             y=alt.Y("source:N", title=None, axis=_LONG),
             x=alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=5, domain=False)),
-            color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle", columns=5)),
+            color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle", columns=4)),
             order="order:Q",
             tooltip=[alt.Tooltip("source:N", title="source"), alt.Tooltip("words:N", title="found by"), alt.Tooltip("events:Q", title="events", format=","),
                      alt.Tooltip("share:Q", title="of the source's", format=".1%")],

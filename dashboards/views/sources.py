@@ -6,15 +6,17 @@ import pandas as pd
 import streamlit as st
 
 from analyzer.health import pause, percent, silences, silent
-from analyzer.metrics import records
+from analyzer.metrics import attributed, records
 from dashboards import charts, show
 from dashboards.data import current, heard
 
 WORSE = ' class="mh-worse"'
 FOUND = """
 A bounce, an opening or an order counts for the message that it is about. The surest way to know that one is its **Message-ID**; then an **envelope id** that the
-sender chose, or the id that the **SMTP provider** gave it. Where none is told, the latest message to that recipient is taken (**recipient and time**): right as a
-rule, wrong now and then. **No send found** means that your send log does not have the message, or came later.
+sender chose, the id that the **SMTP provider** gave it, or an id of your own in a **header** of the message. Where none is told, the latest message to that recipient
+is taken: of those with the same **Feedback-ID** where there are such, else of all (**recipient and time**), which is right as a rule and wrong now and then.
+**Campaign alone**: the message or its recipient was taken out, and yet its Feedback-ID or a header tells what was mailed. **Nothing found** means that your send log
+does not have the message, or came later. docs/tracking.md says how to be found more often.
 """
 
 
@@ -37,6 +39,16 @@ def table(rows: pd.DataFrame, silent: set[str]) -> None:
     st.html(f'<div class="mh-scroll"><table class="mh-table"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>')
 
 
+def sentence(found: pd.DataFrame) -> str:
+    """How far outcomes were attributed, in one sentence."""
+    far = attributed(found).set_index("to")
+    share = {to: percent(far.loc[to, "share"]) for to in far.index}
+    return (
+        f"Of {far['total'].iloc[0]:,} outcomes {share['a message']} are attributed to a message ({share['an id of the message']} by an id of it), "
+        f"{share['a campaign']} to a message or at least a campaign, {share['nothing']} to nothing."
+    )
+
+
 view = current()
 st.title("Sources")
 sources, found = heard()
@@ -54,7 +66,6 @@ else:
     table(sources, set(silent(view.numbers)["source"]))
     if len(found):
         st.subheader("How outcomes found their messages")
-        sure = found[found["way"].isin(["message-id", "envelope-id", "provider-id"])]["events"].sum() / found["events"].sum()
-        st.markdown(f"{percent(sure)} by an id of the message.")
+        st.markdown(sentence(found))
         st.altair_chart(charts.found_by(found), width="stretch")
         st.caption(FOUND)

@@ -64,25 +64,28 @@ def test_each_id_finds_the_send(store: Store, tmp_path: Path) -> None:
         f"m1@shop.example,,u1@far.example,{LATER}", f",pid-3,u3@far.example,{LATER}", f",pid-5,u5@far.example,{LATER}",
     ])  # fmt: skip
     rows(
-        store, tmp_path, "envelopes", "bounced", "envelope_id,recipient,at,reply", [f"env-x,u4@far.example,{LATER},550 5.1.1 no such user"]
-    )
+        store, tmp_path, "envelopes", "bounced", "envelope_id,recipient,at,reply", [
+            f"env-x,u4@far.example,{LATER},550 5.1.1 no such user", f"env-x,u1@far.example,{LATER},421 4.7.0 try again",
+        ],
+    )  # fmt: skip
     rows(store, tmp_path, "strange", "opened", "recipient,at", [f"nobody@far.example,{LATER}"])
     body = b'[{"event":"delivered","email":"u6@far.example","timestamp":%d,"sg_message_id":"pid-6.filter01"}]' % (DAY.timestamp() + 60)
     store.inbox.keep([Capture(DSN, MESSAGE, "bounces", DAY + timedelta(hours=2)), Capture(body, f"{WEBHOOK}sendgrid+json", "hooks", DAY)])
     flush(store)
     numbers = Numbers(store)
     frame = numbers.measure(["sent", "accepted", "hard"]).set_index("metric")["numerator"]
-    assert frame.to_dict() == {"sent": 6, "accepted": 4, "hard": 2}
+    assert frame.to_dict() == {"sent": 6, "accepted": 3, "hard": 2}
     found = {(r["source"], r["way"]): r["events"] for r in numbers.attribution().to_dict("records")}
     assert found == {
         ("bounces", "envelope-id"): 1,
-        ("envelopes", "recipient-and-time"): 1,  # env-x is of two messages
+        ("envelopes", "envelope-id"): 1,  # env-x is of two messages, and of one to u4
+        ("envelopes", "recipient-and-time"): 1,  # and of none to u1
         ("hooks", "provider-id"): 1,
         ("log", "message-id"): 1,
         ("log", "provider-id"): 2,
         ("strange", "none"): 1,
     }
-    assert numbers.attribution()["share"].tolist() == [1, 1, 1, pytest.approx(1 / 3), pytest.approx(2 / 3), 1]
+    assert numbers.attribution()["share"].tolist() == [1, 0.5, 0.5, 1, pytest.approx(1 / 3), pytest.approx(2 / 3), 1]
 
 
 def test_nothing_kept_is_attributed_to_nothing(tmp_path: Path) -> None:
