@@ -76,10 +76,10 @@ class LogCollector:
         self._nothing_new &= {f[1:] for f in everything}
         files = [f for f in everything if not book.is_through(*f[1:]) and f[1:] not in self._nothing_new]
         total, done, failed = sum(f.size for f in files), 0, ""
-        batch = _Batch(keep, book)
+        batch, done_with = _Batch(keep, book), set[tuple[int, int, int]]()
         for found in files:
             try:
-                self._read(found, newest=found is everything[-1], batch=batch, progress=progress)
+                done_with |= self._read(found, newest=found is everything[-1], batch=batch, progress=progress)
             except FileNotFoundError:
                 continue  # it was rotated meanwhile, and is met under its new name in the next pass
             except OSError as e:  # its neighbours are read all the same
@@ -87,6 +87,7 @@ class LogCollector:
             done += found.size
             progress(done, total)
         batch.flush()
+        self._nothing_new |= done_with  # not before all of it was kept
         if failed:
             raise SourceFailed(failed)
         return batch.tally
@@ -124,25 +125,25 @@ class LogCollector:
             raise SourceFailed(f"{path}: no such file; check sources.{self.name}.path.")
         return sorted(found, key=lambda f: (f.written, f.path == path, f.path))
 
-    def _read(self, found: _Found, newest: bool, batch: _Batch, progress: Progress) -> None:
-        """Hands on what is new in one file."""
+    def _read(self, found: _Found, newest: bool, batch: _Batch, progress: Progress) -> set[tuple[int, int, int]]:
+        """Hands on what is new in one file; gives the file, if it was read to its end as it is."""
         with LogFile(found.path) as file:
             age = time.time() - file.stat.st_mtime
             if file.packed and age < SETTLED and file.stat.st_mode & 0o222:
-                return  # somebody is packing it: later on it need be unpacked but once
+                return set()  # somebody is packing it: later on it need be unpacked but once
             slot, mark = batch.book.find(file.first, file.stat.st_ino)
             end = start = mark.offset if mark else 0
             if start != file.unpacked_size():
                 file.seek(start)
                 for block, end in _blocks(file, start, final=file.finished or (not newest and age > SETTLED)):
                     if not file.is_as_it_was():
-                        return
+                        return set()
                     through = file.at_end() and not file.damaged
                     slot = batch.add(self._capture(block, end - len(block), file), slot, Mark.at(end, file.first, file.stat, through))
             if file.damaged:
                 progress(0, None, f"{found.path}: the archive is damaged or cut off ({file.damaged}); what came before that is kept.")
-            if file.packed or end >= file.stat.st_size:
-                self._nothing_new.add((file.stat.st_ino, file.stat.st_size, file.stat.st_mtime_ns))
+            through = file.packed or end >= file.stat.st_size
+            return {(file.stat.st_ino, file.stat.st_size, file.stat.st_mtime_ns)} if through else set()
 
     def _capture(self, block: bytes, offset: int, file: LogFile) -> Capture:
         source = self._source

@@ -160,12 +160,11 @@ class LogFile:
         """The bytes up to the next line end, at most so many."""
         if not self.packed:
             return self._raw.readline(most)
-        line = bytearray()
-        while len(line) < most and (byte := self.read(1)):
-            line += byte
-            if byte == b"\n":
-                break
-        return bytes(line)
+        line = b""
+        while len(line) < most and not line.endswith(b"\n") and not self.at_end():
+            ahead = self._buffered.peek(1)
+            line += self.read(min(ahead.find(b"\n") + 1 or len(ahead), most - len(line)))
+        return line
 
     def at_end(self) -> bool:
         """Whether there is nothing more to read, now."""

@@ -201,11 +201,11 @@ def _blocks(lines: Iterator[bytes], offset: int, quoted: bool) -> Iterator[tuple
             odd = not odd
         if not odd and line.endswith(b"\n"):
             rows, whole = rows + 1, size
-        if (rows >= BLOCK_ROWS or size >= BLOCK_BYTES) and whole == size:
+        # a quote that is never closed must not swallow the file, nor a row without end our memory
+        endless = size > 4 * BLOCK_BYTES
+        if endless or ((rows >= BLOCK_ROWS or size >= BLOCK_BYTES) and whole == size):
             yield b"".join(block), begin, begin + size
-            begin, block, size, rows, whole = begin + size, [], 0, 0, 0
-        elif size > 4 * BLOCK_BYTES:  # a quote that is never closed must not swallow the file
-            odd, whole = False, size
+            begin, block, size, rows, whole, odd = begin + size, [], 0, 0, 0, False
     data = b"".join(block)
     if whole:
         yield data[:whole], begin, begin + whole
