@@ -1,4 +1,4 @@
-"""Files and tables."""
+"""Mail in files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from analyzer.inbox import Inbox
-from analyzer.model import Kind
-from analyzer.parse import parse
-from analyzer.sources import FilesSource, TableSource
-from collectors.base import Collector, SourceFailed
-from collectors.files import FilesCollector, read_messages, split_mbox
-from collectors.table import TableCollector
+from analyzer.sources import FilesSource
+from collectors.base import SourceFailed
+from collectors.files import read_messages, split_mbox
 from collectors.testing import CollectorContract
 
 FROM = b"From sender@x.example Mon Nov  9 10:00:00 2026\n"
@@ -31,22 +27,26 @@ def mbox(*messages: bytes) -> bytes:
 
 
 class TestMaildir(CollectorContract):
-    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
+    type = "files"
+
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> FilesSource:
         self.place = tmp_path / "Maildir" / "new"
         self.place.mkdir(parents=True)
-        for n, message in enumerate(messages):
+        for n, message in enumerate(entries):
             (self.place / f"{n:05}.x").write_bytes(message)
-        return FilesCollector("files", FilesSource(type="files", path=tmp_path / "Maildir"))
+        return FilesSource(type="files", path=tmp_path / "Maildir")
 
     def state(self) -> Any:
         return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in self.place.iterdir()}
 
 
 class TestMbox(CollectorContract):
-    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
+    type = "files"
+
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> FilesSource:
         self.place = tmp_path / "bounces.mbox"
-        self.place.write_bytes(mbox(*messages))
-        return FilesCollector("files", FilesSource(type="files", path=self.place))
+        self.place.write_bytes(mbox(*entries))
+        return FilesSource(type="files", path=self.place)
 
     def state(self) -> Any:
         return self.place.stat().st_mtime_ns, self.place.read_bytes()
@@ -106,69 +106,6 @@ def test_a_message_that_is_too_large_is_told_and_its_neighbours_are_read(
 def test_a_path_that_is_not_there_is_named() -> None:
     with pytest.raises(SourceFailed, match=r"nowhere\.mbox: no such file"):
         list(read_messages(["nowhere.mbox"]))
-
-
-def table(tmp_path: Path, text: str | bytes, name: str = "t.csv", **more: Any) -> tuple[TableCollector, Inbox, Path]:
-    path = tmp_path / name
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    source = TableSource.model_validate({"type": "table", "path": path, "kind": "sent"} | more)
-    return TableCollector("sends", source), Inbox(tmp_path / "inbox.sqlite"), path
-
-
-def outcomes(inbox: Inbox) -> list[Any]:
-    return [o for _, c in inbox.pending() for o in parse(c).outcomes]
-
-
-def test_a_bad_row_is_counted_and_its_neighbours_stay(tmp_path: Path) -> None:
-    collector, inbox, _ = table(
-        tmp_path,
-        "message_id,recipient,at\n<1@x>,a@b.example,2026-11-01T10:00:00Z\n2@x,a@b.example,yesterday\nonly-one\n3@x,c@d.example,1793527200\n",
-    )
-    collector.collect(inbox.keep, dict)
-    assert [o.kind for o in outcomes(inbox)] == [Kind.SENT, Kind.UNREADABLE, Kind.UNREADABLE, Kind.SENT]
-    assert "'yesterday' is no time" in (outcomes(inbox)[1].diagnostic or "")
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["\ufeffrecipient,at\na@b.example,2026-11-01\n", "recipient;at\na@b.example;2026-11-01\n", 'recipient,at\n"a@b.example",2026-11-01'],
-)
-def test_marks_delimiters_and_a_missing_last_line_end_do_no_harm(tmp_path: Path, text: str) -> None:
-    collector, inbox, _ = table(tmp_path, text)
-    collector.collect(inbox.keep, dict)
-    assert [(o.kind, o.recipient) for o in outcomes(inbox)] == [(Kind.SENT, "a@b.example")]
-
-
-def test_a_missing_column_is_named_with_what_there_is(tmp_path: Path) -> None:
-    collector, inbox, _ = table(tmp_path, "mail,at\na@b.example,2026-11-01\n")
-    with pytest.raises(
-        SourceFailed, match=r"no column 'recipient' for 'recipient'. Found: mail, at. Name it in mailhealth.toml: \[sources.sends\]"
-    ):
-        collector.collect(inbox.keep, dict)
-
-
-def test_a_file_that_grows_is_read_on_and_nothing_twice(tmp_path: Path) -> None:
-    collector, inbox, path = table(tmp_path, "recipient,at\n" + "".join(f"u{n}@b.example,2026-11-01\n" for n in range(1500)))
-    for _ in range(2):
-        collector.collect(inbox.keep, lambda: inbox.cursor("sends"))
-    with path.open("a") as f:
-        f.write("".join(f"u{n}@b.example,2026-11-01\n" for n in range(1500, 2700)))
-    for _ in range(2):
-        collector.collect(inbox.keep, lambda: inbox.cursor("sends"))
-    assert [o.recipient for o in outcomes(inbox)] == [f"u{n}@b.example" for n in range(2700)]
-
-
-def test_opens_are_people_machines_or_unknown(tmp_path: Path) -> None:
-    agents = [
-        "Mozilla/5.0",
-        "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)",
-        "",
-        "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15",
-    ]
-    rows = "".join(f'{{"recipient": "a@b.example", "at": "2026-11-01", "user_agent": "{a}"}}\n' for a in agents)
-    collector, inbox, _ = table(tmp_path, rows, "opens.jsonl", kind="opened")
-    collector.collect(inbox.keep, dict)
-    assert [o.agent for o in outcomes(inbox)] == ["machine", "unknown", "unknown", "human"]
 
 
 def test_only_what_is_surely_no_message_is_left_out_of_a_folder(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
@@ -21,13 +21,13 @@ import httpx
 import pytest
 
 from analyzer.inbox import Inbox
-from analyzer.model import ROWS, WEBHOOK, Capture, ConfigError, KeepFailed
+from analyzer.model import ROWS, WEBHOOK, Capture, ConfigError
 from analyzer.pipeline import flush
 from analyzer.sources import HttpSource
 from analyzer.store import Store
-from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+from collectors.base import SourceFailed
 from collectors.http import HttpCollector
-from collectors.testing import CollectorContract
+from collectors.testing import ReceiverContract, full
 from tests.analyzer.parse.webhook_bodies import ISO, ONE
 from tests.servers import free_port, until
 from tests.servers.http import SECRET, SHOWN, SIGN, FakeSns, bodies, metric, receiver, sns, tables
@@ -35,6 +35,28 @@ from tests.servers.http import SECRET, SHOWN, SIGN, FakeSns, bodies, metric, rec
 KILLS = int(os.environ.get("MAILHEALTH_KILLS", "5"))
 SIGNED = [name for name in SIGN if name not in SHOWN]
 BEARER = {"Authorization": f"Bearer {SECRET}"}
+
+
+class TestReceiver(ReceiverContract):
+    """An entry is the body of a request."""
+
+    type = "http"
+
+    @pytest.fixture(autouse=True)
+    def _client(self) -> Iterator[None]:
+        with httpx.Client(timeout=60) as self.client:
+            yield
+
+    def receiver(self, port: int) -> HttpSource:
+        return source(port=port, postmark={"secret": SECRET}, max_body_bytes=64 * 1024 * 1024)
+
+    def acknowledged(self, port: int, entry: bytes) -> bool:
+        answer = self.client.post(f"http://127.0.0.1:{port}/webhooks/postmark", content=entry, headers=BEARER)
+        assert answer.status_code in {200, 503}
+        return answer.status_code == 200
+
+    def normal(self, entry: bytes) -> bytes:
+        return entry
 
 
 @pytest.mark.parametrize("provider", SIGN)
@@ -133,23 +155,12 @@ def test_what_nobody_understands_is_kept_counted_and_acknowledged(body: bytes, t
     assert bodies(inbox.pending()) == [body]
 
 
-def test_503_when_it_cannot_be_kept_and_200_when_it_comes_again(tmp_path: Path) -> None:
-    inbox, full = Inbox(tmp_path / "i"), threading.Event()
-    full.set()
-
-    def keep(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-        if full.is_set():
-            raise KeepFailed("the disk is full")
-        return inbox.keep(captures, cursor)
-
+def test_who_is_refused_is_told_when_to_come_again(tmp_path: Path) -> None:
     body, headers = SIGN["mailgun"](ONE["mailgun"])
-    with receiver(keep) as client:
+    with receiver(full) as client:
         refused = client.post("/webhooks/mailgun", content=body, headers=headers)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "30")
         assert metric(client, "acknowledged", provider="mailgun") == 0
-        full.clear()
-        assert client.post("/webhooks/mailgun", content=body, headers=headers).status_code == 200
-    assert inbox.waiting() == 1
 
 
 def test_requests_that_come_at_once_share_a_commit(tmp_path: Path) -> None:
@@ -297,48 +308,6 @@ def test_check_names_what_is_missing(table: dict[str, Any], said: str) -> None:
 
 def test_a_good_configuration_passes() -> None:
     HttpCollector("hooks", source(**tables())).check()
-
-
-class _Posted:
-    """Requests that wait to be made: one pass makes them all."""
-
-    name = "hooks"
-
-    def __init__(self, messages: Sequence[bytes]) -> None:
-        self._messages = messages
-
-    def check(self, offline: bool = False) -> None:
-        """Nothing to look at."""
-
-    def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
-        """It is only collected."""
-
-    def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
-        """Posts each; raises KeepFailed at the first 503."""
-        new: list[int] = []
-
-        def counting(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
-            new.append(keep(captures, cursor))
-            return new[-1]
-
-        with receiver(counting, max_body_bytes=64 * 1024 * 1024) as client:
-            for message in self._messages:
-                if client.post("/webhooks/postmark", content=message, headers=BEARER, timeout=60).status_code == 503:
-                    raise KeepFailed("it was not kept")
-        return Tally(len(self._messages), sum(new), len(self._messages) - sum(new))
-
-
-class TestContract(CollectorContract):
-    """The receiver keeps what collectors promise, for whoever posts until it is acknowledged."""
-
-    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> _Posted:
-        return _Posted(messages)
-
-    def state(self) -> None:
-        return None
-
-    def same(self, kept: bytes, sent: bytes) -> bool:
-        return kept == sent
 
 
 @pytest.mark.timeout(60 * KILLS)

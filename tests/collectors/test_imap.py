@@ -13,7 +13,8 @@ import pytest
 
 from analyzer.config import ConfigError
 from analyzer.inbox import Inbox
-from collectors.base import Collector, SourceFailed
+from analyzer.sources import ImapSource
+from collectors.base import SourceFailed
 from collectors.imap import ImapCollector
 from collectors.testing import CollectorContract
 from tests.servers import until
@@ -24,17 +25,19 @@ pytestmark = pytest.mark.servers
 
 
 class TestImap(CollectorContract):
+    type = "imap"
+
     @pytest.fixture(autouse=True)
     def _mailbox(self, mailbox: Mailbox) -> None:
         self.mailbox = mailbox
 
-    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
-        self.mailbox.deliver(*messages)
-        return ImapCollector("bounces", self.mailbox.source())
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> ImapSource:
+        self.mailbox.deliver(*entries)
+        return self.mailbox.source()
 
-    def same(self, kept: bytes, sent: bytes) -> bool:
+    def normal(self, entry: bytes) -> bytes:
         # IMAP literals hold no NUL (RFC 9051 §9); Dovecot gives 0x80 for it
-        return super().same(kept, sent.replace(b"\0", b"\x80"))
+        return super().normal(entry.replace(b"\0", b"\x80"))
 
     def state(self) -> Any:
         return {uid: [f for f in flags if f != b"\\Recent"] for uid, flags in self.mailbox.state().items()}
@@ -43,9 +46,9 @@ class TestImap(CollectorContract):
 class TestImapByToken(TestImap):
     """With XOAUTH2."""
 
-    def collector(self, tmp_path: Path, messages: Sequence[bytes]) -> Collector:
-        self.mailbox.deliver(*messages)
-        return ImapCollector("bounces", self.mailbox.source_by_token())
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> ImapSource:
+        self.mailbox.deliver(*entries)
+        return self.mailbox.source_by_token()
 
 
 def test_a_wrong_password_is_a_sentence(mailbox: Mailbox, tmp_path: Path) -> None:

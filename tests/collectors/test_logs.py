@@ -1,4 +1,4 @@
-"""Logs of mail servers: what is read of a file that grows, is rotated, cut and packed, and of folders of segments."""
+"""Logs of mail servers: what is read of a file that grows, is rotated, cut and packed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,73 +16,49 @@ from typing import Any
 import pytest
 import zstandard
 
-from analyzer.inbox import Inbox
-from analyzer.model import LOG, Capture, KeepFailed
+from analyzer.model import LOG, Capture
 from analyzer.sources import LogSource
 from collectors.base import SourceFailed
 from collectors.logs import CELL, MOST_LINE, LogCollector
 from collectors.rotation import MOST_MARKS, Book
-from collectors.testing import full, once
-
-OLD = time.time() - 3600
-
-
-def line(n: int) -> bytes:
-    return b"2026-11-01T10:00:00+00:00 mx postfix/smtp[1]: %010X: to=<u%d@b.example>, relay=none, delay=1, status=sent (250 ok)\n" % (n, n)
+from collectors.testing import LARGE, OCTETS, CollectorContract
+from tests.collectors.followed import OLD, Followed, age, line, lines
 
 
-def lines(*numbers: int) -> bytes:
-    return b"".join(line(n) for n in range(*numbers))
+class TestLog(CollectorContract):
+    """An entry is a line with its end; it is kept in a block of lines, under one that says how to read them."""
+
+    type = "log"
+    many = 100_000  # lines, of which a batch takes 6 MB
+    special = (b"2026-11-01T10:00:00+00:00 mx postfix/qmgr[1]: 4F: from=<>, size=1, nrcpt=1 (queue active)\n", OCTETS + b"\r\n", b"\n")
+    large = b"x" * LARGE + b"\n"
+
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> LogSource:
+        self.place = tmp_path / "mail.log"
+        self.place.write_bytes(b"".join(entries))
+        return LogSource(type="log", path=self.place, mta="postfix")
+
+    def state(self) -> Any:
+        return self.place.stat().st_mtime_ns, self.place.read_bytes()
+
+    def entry(self, n: int) -> bytes:
+        return line(n)
+
+    def found(self, captures: Iterable[Capture]) -> list[bytes]:
+        return b"".join(c.data.partition(b"\n")[2] for c in captures).splitlines(keepends=True)
+
+    def normal(self, entry: bytes) -> bytes:
+        return entry
 
 
-class Followed:
-    """A log, its collector and the inbox."""
+class TestArchive(TestLog):
+    """As rotation leaves it."""
 
-    def __init__(self, folder: Path, path: str = "mail.log", **source: Any) -> None:
-        self.folder, self.log = folder, folder / "mail.log"
-        self.source = LogSource.model_validate({"type": "log", "path": folder / path, "mta": "postfix"} | source)
-        self.inbox = Inbox(folder.parent / "inbox.sqlite")
-        self.notes: list[str] = []
-
-    def collect(self, keep: Any = None) -> int:
-        """One pass of a fresh process; the captures that were new."""
-        return LogCollector("log", self.source).collect(keep or self.inbox.keep, self.cursor, self._said).kept
-
-    def _said(self, done: int, total: int | None, note: str = "") -> None:
-        assert total is None or done <= total
-        if note:
-            self.notes.append(note)
-
-    def cursor(self) -> dict[str, str]:
-        return self.inbox.cursor("log")
-
-    def captures(self) -> list[Capture]:
-        return [c for _, c in self.inbox.pending(limit=100_000, max_bytes=1 << 30)]
-
-    def taken(self) -> bytes:
-        """All that was kept, without the lines above the blocks."""
-        return b"".join(c.data.partition(b"\n")[2] for c in self.captures())
-
-    def write(self, data: bytes, path: Path | None = None) -> None:
-        with (path or self.log).open("ab") as file:
-            file.write(data)
-
-    def rotate(self) -> None:
-        """As logrotate does: each file one number on."""
-        for n in range(8, 0, -1):
-            for suffix in ("", ".gz", ".zst"):
-                if (old := self.folder / f"mail.log.{n}{suffix}").exists():
-                    old.rename(self.folder / f"mail.log.{n + 1}{suffix}")
-        self.log.rename(self.folder / "mail.log.1")
-        self.log.touch()
-
-    def pack(self, name: str, suffix: str = ".gz") -> None:
-        """As gzip and zstd do: the time of the file stays."""
-        path, stat = self.folder / name, (self.folder / name).stat()
-        packed = self.folder / (name + suffix)
-        packed.write_bytes(gzip.compress(path.read_bytes()) if suffix == ".gz" else zstandard.compress(path.read_bytes()))
-        os.utime(packed, (stat.st_atime, stat.st_mtime))
-        path.unlink()
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> LogSource:
+        self.place = tmp_path / "mail.log.1.gz"
+        self.place.write_bytes(gzip.compress(b"".join(entries), 1))
+        os.utime(self.place, (OLD, OLD))
+        return LogSource(type="log", path=tmp_path / "mail.log", mta="postfix")
 
 
 @pytest.fixture
@@ -90,44 +67,12 @@ def followed(tmp_path: Path) -> Followed:
     return Followed(tmp_path / "log")
 
 
-def age(folder: Path) -> None:
-    """Makes all files an hour old, in their order."""
-    for n, path in enumerate(sorted(folder.iterdir(), key=lambda p: p.stat().st_mtime_ns)):
-        os.utime(path, (OLD + n, OLD + n))
-
-
-# --- what the contract of collectors asks, in the shape of a log -----------------------------------------------------------
-
-
-def test_what_is_in_the_log_is_kept_verbatim_and_a_second_run_adds_nothing(followed: Followed) -> None:
-    content = lines(300) + b"\xff\xfe\x00 hostile \r\n" + b"\n" + lines(300, 400)
-    followed.write(content)
-    before = followed.log.stat()
-    assert followed.collect() == 1
-    assert (followed.taken(), followed.collect()) == (content, 0)
-    after = followed.log.stat()
-    assert (after.st_mtime_ns, after.st_size) == (before.st_mtime_ns, before.st_size)
+def test_a_block_says_how_it_is_read(followed: Followed) -> None:
+    followed.write(lines(3))
+    followed.collect()
     [capture] = followed.captures()
     assert capture.media_type == LOG
     assert json.loads(capture.data.partition(b"\n")[0]) == {"mta": "postfix", "timezone": "UTC", "offset": 0}
-
-
-def test_the_cursor_stays_when_keeping_fails_and_the_next_run_gets_all(followed: Followed) -> None:
-    followed.write(lines(100))
-    with pytest.raises(KeepFailed):
-        followed.collect(full)
-    assert followed.cursor() == {}
-    followed.collect()
-    assert followed.taken() == lines(100)
-
-
-def test_stopped_in_the_middle_it_goes_on_where_it_was(followed: Followed) -> None:
-    followed.write(lines(100_000))
-    with pytest.raises(KeepFailed):
-        followed.collect(once(followed.inbox.keep))
-    assert 0 < len(followed.taken()) < len(lines(100_000))
-    followed.collect()
-    assert followed.taken() == lines(100_000)
 
 
 # --- blocks ----------------------------------------------------------------------------------------------------------------
@@ -311,57 +256,6 @@ def test_names_that_rotation_gives_are_known(followed: Followed, name: str) -> N
     os.utime(followed.log)
     followed.collect()
     assert followed.taken() == lines(20)
-
-
-def test_a_pattern_takes_what_it_names_and_what_is_packed_of_it(tmp_path: Path) -> None:
-    (tmp_path / "log").mkdir()
-    followed = Followed(tmp_path / "log", "acct-*.csv", mta="powermta", job_id="campaign")
-    header, rows = b"type,timeLogged,rcpt\n", [b"d,1793527200,u%d@b.example\n" % n for n in range(9)]
-    (followed.folder / "acct-1.csv").write_bytes(header + b"".join(rows[:3]))
-    (followed.folder / "acct-2.csv").write_bytes(header)
-    followed.collect()
-    followed.write(rows[3], followed.folder / "acct-1.csv")
-    followed.write(b"".join(rows[4:6]), followed.folder / "acct-2.csv")
-    (followed.folder / "acct-3.csv").write_bytes(header + b"".join(rows[6:]))
-    age(followed.folder)
-    followed.pack("acct-1.csv")
-    followed.collect()
-    assert sorted(r for r in followed.taken().splitlines(True) if r != header) == rows
-    head = json.loads(followed.captures()[-1].data.partition(b"\n")[0])
-    assert (head["header"], head["job_id"]) == ("type,timeLogged,rcpt", "campaign")
-
-
-# --- folders of segments ---------------------------------------------------------------------------------------------------
-
-
-def test_a_folder_of_kumomtas_segments_is_read_as_they_are_finished(tmp_path: Path) -> None:
-    (tmp_path / "log").mkdir()
-    followed = Followed(tmp_path / "log", ".", mta="kumomta")
-    content = [b'{"type":"Delivery","id":"%08d"}\n' % n for n in range(1000)]
-    finished, written = followed.folder / "20261101-100000.1", followed.folder / "20261101-100010.2"
-    finished.write_bytes(zstandard.compress(b"".join(content[:400])))
-    finished.chmod(0o440)
-    packer = zstandard.ZstdCompressor().compressobj()
-    half = packer.compress(b"".join(content[400:900])) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-    written.write_bytes(half)
-    followed.collect()
-    assert followed.taken() == b"".join(content[:400])
-    written.write_bytes(half + packer.compress(b"".join(content[900:])) + packer.flush())
-    written.chmod(0o440)
-    followed.collect()
-    assert followed.taken() == b"".join(content)
-    assert followed.collect() == 0
-
-
-def test_a_segment_that_is_never_finished_is_read_when_it_has_settled(tmp_path: Path) -> None:
-    (tmp_path / "log").mkdir()
-    followed = Followed(tmp_path / "log", ".", mta="kumomta")
-    packer = zstandard.ZstdCompressor().compressobj()
-    path = followed.folder / "20261101-100010.2"
-    path.write_bytes(packer.compress(lines(10) + line(10)[:20]) + packer.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
-    age(followed.folder)
-    followed.collect()
-    assert followed.taken() == lines(10)
 
 
 # --- cursors, watching, what can be wrong ----------------------------------------------------------------------------------
