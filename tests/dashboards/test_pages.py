@@ -41,3 +41,11 @@ def test_what_changed_by_more_than_chance_is_coloured_and_what_did_not_is_not(mo
     captions = [c.value for c in run("", month, monkeypatch).caption]
     assert any(":red[▲ before:" in c for c in captions), "the block came within the last two weeks"
     assert any("\nbefore: " in c for c in captions)
+
+
+def test_sources_say_how_far_outcomes_were_attributed(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from analyzer.metrics import Numbers, attributed
+
+    total = attributed(Numbers.open(month).attribution())["total"].iloc[0]
+    (said,) = [m.value for m in run("sources", month, monkeypatch).markdown if "attributed to a message" in m.value]
+    assert said.startswith(f"Of {total:,} outcomes ") and "% to a message or at least a campaign, 0.00% to nothing." in said
