@@ -202,6 +202,7 @@ class Lake:
             table,
             events,
             mode="overwrite",
+            schema_mode="merge",  # the table may be of before a field came to Event
             predicate=f"day = '{day.isoformat()}'",
             writer_properties=WRITTEN["events"],
             commit_properties=CommitProperties(max_commit_retries=0),

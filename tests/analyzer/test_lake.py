@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
 
 from analyzer import lake as lakes
 from analyzer import pipeline
 from analyzer.classify import use_rules
 from analyzer.lake import EVENT_SCHEMA, event_table
+from analyzer.metrics import Numbers
 from analyzer.model import Event
 from analyzer.pipeline import flush, run_flusher
 from analyzer.replay import _changes, replay
@@ -130,3 +132,17 @@ def test_replay_while_mail_is_being_filed_loses_and_doubles_nothing(tmp_path: Pa
         use_rules(None)
     assert len(filed(store)) == len(set(filed(store))) == 200
     assert filed(store) == filed(store, "captures")
+
+
+def test_a_store_from_before_a_field_came_to_events_is_replayed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.inbox.keep([bounce(n) for n in range(3)])
+    flush(store)
+    table = store.lake.table("events")
+    assert table is not None
+    older = table.to_pyarrow_table().drop_columns(["header_id", "rule"])
+    write_deltalake(table, older, mode="overwrite", schema_mode="overwrite", partition_by=["day"])
+    assert len(Numbers(store).failures()) == 3
+    assert {name for change in replay(store) for name in change.changed} == {"rule"}
+    assert all(row["rule"] for row in store.lake.rows("events"))
+    assert list(replay(store)) == []
