@@ -11,8 +11,11 @@ from contextlib import contextmanager, suppress
 import duckdb
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from analyzer.lake import EVENT_SCHEMA, Lake
+
+_TYPES = {pa.float64(): "float64"}  # all others are text
 
 
 class Engine:
@@ -33,7 +36,7 @@ class Engine:
             return version, ibis.memtable(EVENT_SCHEMA.empty_table())
         events = self.connection.read_parquet(files, table_name="events", hive_partitioning=True, union_by_name=True)
         # files from before a field came to Event lack its column
-        lacking = {f.name: ibis.null("string") for f in EVENT_SCHEMA if f.name not in events.columns}
+        lacking = {f.name: ibis.null(_TYPES.get(f.type, "string")) for f in EVENT_SCHEMA if f.name not in events.columns}
         return version, events.mutate(**lacking) if lacking else events
 
     def kept(self, name: str, table: ir.Table) -> ir.Table:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from analyzer.classify import classify
 from analyzer.classify.lists import Listing, listing
 from analyzer.classify.rules import load
-from analyzer.model import FAILURES, MESSAGE, Capture, Kind, Outcome, Report, Verdict
+from analyzer.counted import headline, observed, sentences, unread
+from analyzer.model import FAILURES, MESSAGE, RECEIVER_REPORT, Capture, Kind, Outcome, Report, Verdict
 from analyzer.parse import parse, parse_message
+from analyzer.parse.receivers import packed
 
 SAID = {
     Kind.BOUNCED: "could not be delivered",
@@ -62,13 +65,25 @@ def judged(report: Report) -> list[tuple[Outcome, Verdict | None]]:
 
 
 def explain(data: bytes) -> Explanation:
-    """The explanation of one message. Never raises, whatever the bytes."""
-    report = parse_message(data)
+    """The explanation of one message, or of a receiver's report as a file. Never raises, whatever the bytes."""
+    now = datetime.now(UTC)
+    if packed(data) and observed(report := parse(Capture(data, RECEIVER_REPORT, "explain", now))):
+        return _counted(report)
+    report = parse(Capture(data, MESSAGE, "explain", now))
+    if observed(report):
+        return _counted(report)
     lines = tuple(_line(o, v) for o, v in judged(report))
-    if not lines:
+    if not lines or report.kind is Kind.OTHER_REPORT:
         return Explanation(report, (), f"{report.kind.value}: {report.why or 'it says nothing of any delivery'}.")
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     return Explanation(report, lines, lines[0].sentence + more)
+
+
+def _counted(report: Report) -> Explanation:
+    """The explanation of what a receiver counted."""
+    lines = [Line(rows[0], None, f"{said}.", None, rows[0].diagnostic, None) for said, rows in sentences(report)]
+    missing = [Line(Outcome(Kind.UNREADABLE), None, f"Not read: {why}.", None, None, None) for why in unread(report)]
+    return Explanation(report, (*lines, *missing), headline(report))
 
 
 def _line(outcome: Outcome, verdict: Verdict | None) -> Line:
@@ -98,8 +113,8 @@ def answer(name: str, capture: Capture) -> dict[str, Any]:
 
 
 def line(name: str, report: Report) -> dict[str, Any]:
-    """The line of a report."""
-    events = [_event(report, o, v) for o, v in judged(report)]
+    """The line of a report. What a receiver counted is no event: it speaks of no message."""
+    events = [] if observed(report) else [_event(report, o, v) for o, v in judged(report)]
     said: dict[str, Any] = {"id": name, "kind": report.kind.value, "events": events}
     if not events:
         said["why"] = report.why

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     CLICKED = "clicked"
     CONVERTED = "converted"  # an order
     PLACED = "placed"  # a test send was looked for in a seed mailbox
+    OBSERVED = "observed"  # what a receiver counted of our mail: a row of a DMARC aggregate, of a TLS report, of Postmaster Tools, of SNDS
 
 
 FAILURES = frozenset({Kind.BOUNCED, Kind.DELAYED})
@@ -69,6 +70,23 @@ class Stage(StrEnum):
     DATA = "data"  # DATA or the end of it
 
 
+class Measure(StrEnum):
+    """What a receiver counted. Each receiver divides by something of its own, so that no two of these may be added up."""
+
+    DMARC = "dmarc"  # messages from one address as one domain, by what DMARC made of them (RFC 7489, 9990)
+    DMARC_FAILURE = "dmarc-failure"  # messages that failed authentication, one by one (RFC 6591, 9991)
+    TLS = "tls"  # sessions with our own mail hosts, by how TLS went (RFC 8460)
+    SPAM_RATE = "spam-rate"  # Google: called spam by people, of what reached the inbox of active users
+    SPF_RATE = "spf-rate"  # Google: passed SPF, of what tried; likewise the next two
+    DKIM_RATE = "dkim-rate"
+    DMARC_RATE = "dmarc-rate"
+    TLS_RATE = "tls-rate"  # Google: came over TLS
+    ERROR_RATE = "error-rate"  # Google: refused or put off, of what was authenticated
+    FILTER_RESULT = "filter-result"  # Microsoft: the colour of an address: green, yellow, red
+    COMPLAINT_RATE = "complaint-rate"  # Microsoft: called junk by people, of message recipients
+    TRAP_HITS = "trap-hits"  # Microsoft: messages to addresses that nobody has
+
+
 class Agent(StrEnum):
     """Who opened or clicked."""
 
@@ -89,6 +107,10 @@ WEBHOOK = "application/vnd.mailhealth.webhook."
 """Beginning of the media type of a request that an SMTP provider made; its name and "+json" follow."""
 HIT = "application/vnd.mailhealth.hit+json"
 """Media type of a hit on a tracking link of one's own: an open, a click, an unsubscription."""
+RECEIVER_REPORT = "application/vnd.mailhealth.receiver-report"
+"""Media type of a DMARC aggregate or TLS report that came as a file: XML or JSON, plain, gzip or zip."""
+STATISTICS = "application/vnd.mailhealth.statistics"
+"""Media type of a file of Postmaster Tools or SNDS, after a line of JSON that says whose it is."""
 TEST_PARSER = "test-send"
 """Who reads it: the `parser` of its events, by which numbers of real mail leave them out."""
 
@@ -107,7 +129,7 @@ class Capture:
     """Whatever arrived, verbatim."""
 
     data: bytes  # the bytes as they came
-    media_type: str  # MESSAGE, ROWS, LOG, TEST_SEND, HIT, WEBHOOK with a provider
+    media_type: str  # MESSAGE, ROWS, LOG, TEST_SEND, HIT, RECEIVER_REPORT, STATISTICS, WEBHOOK with a provider
     source: str  # the collector's name in the configuration
     received_at: datetime  # aware UTC: when the collector took it
     envelope: Envelope | None = None
@@ -140,7 +162,7 @@ class Original:
     mail_type: str | None = None
     sending_ip: str | None = None
     envelope_sender: str | None = None  # its Return-Path
-    provider_id: str | None = None  # the SMTP provider's own id of the message
+    provider_id: str | None = None  # the SMTP provider's own id of the message; of what a receiver counted, the report's
     header_id: str | None = None  # the sender's own id of the message, in a header field that the configuration names
 
 
@@ -161,9 +183,9 @@ class Outcome(NamedTuple):
     stage: Stage | None = None
     feedback_type: str | None = None  # ARF, lower case
     reply_type: str | None = (
-        None  # of an automatic reply: vacation, ticket, challenge, inbox-retired, other; of a test mail: inbox, junk, folder, missing
+        None  # of an automatic reply: vacation, ticket, challenge, inbox-retired, other; of a test mail: inbox, junk, folder, missing; of SNDS: green, yellow, red
     )
-    # of rows, webhooks, logs and test sends only
+    # of rows, webhooks, logs, test sends and what receivers counted only
     at: datetime | None = None  # aware UTC; None: the report's own time
     original: Original | None = None  # None: the report's
     smtp_provider: str | None = None
@@ -171,9 +193,11 @@ class Outcome(NamedTuple):
     agent_rule: str | None = None  # why the agent is held to be a machine or a human
     folder: str | None = None  # where the test mail was found; None: not found
     seconds: float | None = None  # from hand-over to being found
-    authentication: str | None = None  # "spf=pass dkim=pass dmarc=pass", as the receiver saw it
-    value: float | None = None  # of an order, in `currency`
+    authentication: str | None = None  # "spf=pass dkim=pass dmarc=pass", as the receiver saw it; "tls=certificate-expired"
+    value: float | None = None  # of an order, in `currency`; of a rate, 0 to 1
     currency: str | None = None
+    measure: Measure | None = None  # of OBSERVED
+    messages: float | None = None  # of OBSERVED: how many messages, sessions or incidents the row speaks of; None: not told
     recipient_key: str | None = None  # keyed hash, where a link of ours tells whose it was and no address is known
 
 
@@ -187,7 +211,9 @@ class Report(NamedTuple):
     reporting_mta: str | None = None
     reported_at: datetime | None = None  # the report's own Date, aware UTC
     why: str | None = None  # why nothing could be said, for people
-    truncated: tuple[str, ...] = ()  # the caps that cut: "bytes", "parts", "depth", "headers", "values", "texts", "recipients", "rows"
+    truncated: tuple[
+        str, ...
+    ] = ()  # the caps that cut: "bytes", "parts", "depth", "headers", "values", "texts", "recipients", "rows", "records"
 
 
 class Verdict(NamedTuple):
@@ -221,7 +247,7 @@ class Event:
     parser: str
     message_id: str | None = None
     envelope_id: str | None = None  # ENVID (RFC 3461), of the sender's choice
-    provider_message_id: str | None = None  # the SMTP provider's, or the mail server's, own id of the message
+    provider_message_id: str | None = None  # the SMTP provider's, or the mail server's, own id of the message; of OBSERVED, the report's
     header_id: str | None = None  # the sender's own, in a header field that the configuration names
     feedback_id: str | None = None  # Gmail's Feedback-ID: of a campaign and its kind of mail, not of one message
     recipient_key: str | None = None  # keyed hash of the normalised address, 32 hex characters
@@ -250,6 +276,8 @@ class Event:
     folder: str | None = None
     seconds: float | None = None
     authentication: str | None = None
-    value: float | None = None
+    value: float | None = None  # of an order, in `currency`; of a receiver's rate, 0 to 1
     currency: str | None = None
+    measure: str | None = None  # of OBSERVED: what was counted; `reporting_mta` counted it, `sending_domain` or `sending_ip` is meant
+    messages: float | None = None  # of OBSERVED: how many messages, sessions or incidents
     why: str | None = None  # of NOT_A_REPORT and UNREADABLE

@@ -112,6 +112,8 @@ def event_of(
         authentication=cut(o.authentication),
         value=o.value,
         currency=cut(o.currency),
+        measure=o.measure.value if o.measure else None,
+        messages=o.messages,
         why=cut(o.diagnostic if unreadable else report.why, MOST_TEXT),
     )
 

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 import zstandard
 
-from analyzer.model import MESSAGE, Capture
+from analyzer.model import MESSAGE, RECEIVER_REPORT, Capture
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, look, silent
 
 if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to read
@@ -36,6 +36,7 @@ _FROM = re.compile(
 )
 _QUOTED = re.compile(rb"^>(>*From )", re.M)
 _INDEX = re.compile(r"\.|dovecot(?:\.(?:index|list|mailbox|svbin|sieve)|-(?:uid|keywords|acl|quota))|courierimap|maildir(?:size|folder)$")
+_REPORT = re.compile(r"\.(?:(?:xml|json)(?:\.(?:gz|zst))?|zip)$", re.I)
 LEFT_OUT = (".tmp", ".lock", ".idx", ".db", ".sqlite", ".toml", ".csv", ".jsonl", ".json", ".py", ".md", ".txt")
 """How names end that no message in a folder has."""
 
@@ -77,8 +78,8 @@ def files(path: Path) -> Iterator[Path]:
             # a link to a folder may lead round in a circle
             if not entry.is_symlink() and not (entry.name == "tmp" and (path / "new").is_dir()):
                 yield from files(entry)
-        elif entry.is_file() and not _INDEX.match(entry.name) and entry.suffix.lower() not in LEFT_OUT:
-            yield entry
+        elif entry.is_file() and not _INDEX.match(entry.name) and (entry.suffix.lower() not in LEFT_OUT or "!" in entry.name):
+            yield entry  # receivers put marks of exclamation into the names of their reports (RFC 7489 §7.2.1.1, RFC 8460 §5.1)
 
 
 def read_file(file: Path, said: Progress = silent) -> Iterator[tuple[str, bytes]]:
@@ -218,11 +219,15 @@ class FilesCollector:
             key, mark = _key(file, self._source.path), f"{stat.st_size}:{stat.st_mtime_ns}"
             if before.get(key) != mark:
                 for _, data in read_file(file, said):
-                    batch.add(Capture(data, MESSAGE, self.name, datetime.now(UTC)))
+                    batch.add(self._capture(file, data))
                 batch.read[key] = mark
             progress(n, len(everything))
         batch.flush()
         return batch.tally + Tally(refused=refused)
+
+    def _capture(self, file: Path, data: bytes) -> Capture:
+        """What a file held: a receiver's report, if its name says so, else mail."""
+        return Capture(data, RECEIVER_REPORT if _REPORT.search(file.name) else MESSAGE, self.name, datetime.now(UTC))
 
     def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
         """Looks every ten seconds for files that are new or have changed."""

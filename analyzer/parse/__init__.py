@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from analyzer.model import HIT, LOG, MESSAGE, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
+from analyzer.model import HIT, LOG, MESSAGE, RECEIVER_REPORT, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
 from analyzer.parse import about, autoreply, bounce, dsn, feedback, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
@@ -14,7 +14,8 @@ from analyzer.parse.original import original, recipients, returned_headers, spli
 def parse(capture: Capture) -> Report:
     """What a capture says, by its media type."""
     if capture.media_type == MESSAGE:
-        return parse_message(capture.data)
+        report = parse_message(capture.data)
+        return _with_contents(capture.data, report) if report.kind is Kind.OTHER_REPORT else report
     if capture.media_type == ROWS:
         from analyzer.parse.rows import parse_rows
 
@@ -31,6 +32,10 @@ def parse(capture: Capture) -> Report:
         from analyzer.parse.hits import parse_hit
 
         return parse_hit(capture)
+    if capture.media_type == RECEIVER_REPORT:
+        from analyzer.parse.receivers import parse_file
+
+        return parse_file(capture)
     if capture.media_type.startswith(WEBHOOK):
         from analyzer.parse.webhooks import parse_webhook
 
@@ -38,8 +43,16 @@ def parse(capture: Capture) -> Report:
     return Report(Kind.UNREADABLE, "none", why=f"nothing here reads {capture.media_type[:100]!r}")
 
 
+def _with_contents(data: bytes, report: Report) -> Report:
+    """What a receiver's report counts. Whoever only asks what a mail is, is spared it."""
+    from analyzer.parse.receivers import contents
+
+    found: Report = contents(data, report)
+    return found
+
+
 def parse_message(data: bytes) -> Report:
-    """What a mail says. The most telling form is tried first: delivery status, feedback, SES notification, other machine reports, automatic reply, prose, unsubscription."""
+    """What a mail says, without what is attached to it. The most telling form is tried first: delivery status, feedback, SES notification, other machine reports, automatic reply, prose, unsubscription."""
     if not data.strip():
         return Report(Kind.UNREADABLE, "none", why="there is nothing in it")
     message = read(data)

@@ -1,11 +1,12 @@
-"""Complaints: the Abuse Reporting Format (RFC 5965), its further types (RFC 6591, 9477), and reports without the wrapper."""
+"""Complaints: the Abuse Reporting Format (RFC 5965), its further types (RFC 6591, 9477, 9991), and reports without the wrapper."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from ipaddress import ip_address
 
-from analyzer.model import Kind, Outcome, Report
+from analyzer.model import Kind, Measure, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
@@ -25,18 +26,30 @@ _REDACTED = re.compile(r"(?:\*+|[0-9a-f]{16,})@", re.I)
 """A local part that a provider put in the place of its customer's."""
 _TAKEN_OUT = re.compile(r"redacted|undisclosed|hidden|anonymi[sz]ed", re.I)
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}
+AUTH_FAILURE = "feedback report of type auth-failure"
+"""Why such a report says nothing of a recipient."""
+MOST_INCIDENTS = 10**9
+_FAILED = {
+    "dmarc": "dmarc=fail",
+    "spf": "spf=fail",
+    "signature": "dkim=fail",
+    "bodyhash": "dkim=fail",
+    "revoked": "dkim=fail",
+    "adsp": "adsp=fail",
+}
+"""Auth-Failure (RFC 6591 §3.3) -> what did not pass."""
+_TOLD = ("auth-failure", "delivery-result", "identity-alignment", "dkim-domain", "dkim-selector", "spf-dns")
 
 
 def parse(message: Message) -> Report | None:
     """The report of a message that holds a feedback-report part; None for others."""
     if b"delivery-status" in message.top.raw("content-type").lower():
         return None
-    part = next(message.own("message/feedback-report"), None) or _mistyped(message)
+    part = _part(message)
     headers = returned_headers(message)
     top = message.top
     if part is not None:
-        fields, _, after = part.content().strip().partition(b"\n\n")
-        said = Headers(fields + b"\n")
+        said, after = _said(part)
         headers = headers or text_headers(split_text(decode(after, b"utf-8"))[1])
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
     elif top.headers.begin(b"x-h") and top.headers.any(MICROSOFT):
@@ -57,6 +70,46 @@ def parse(message: Message) -> Report | None:
     outcome = Kind.UNSUBSCRIBED if kind in UNSUBSCRIPTIONS else Kind.COMPLAINED
     outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers) or (None,))
     return Report(outcome, "feedback", outcomes, about, **report)  # type: ignore[arg-type]
+
+
+def auth_failure(message: Message) -> tuple[Outcome, ...]:
+    """What a failure report says (RFC 6591, 9991): which address sent as which domain, and what did not pass. Empty for others."""
+    part = _part(message)
+    if part is None:
+        return ()
+    said, after = _said(part)
+    headers = returned_headers(message) or text_headers(split_text(decode(after, b"utf-8"))[1])
+    about = original(headers)
+    ip, domain = _text(said, "source-ip").strip(" []").lower(), _text(said, "reported-domain").strip(" .").lower()
+    kind, delivery = (_text(said, name).strip().lower() for name in ("auth-failure", "delivery-result"))
+    incidents = _text(said, "incidents").strip()
+    many = int(incidents) if incidents.isascii() and incidents.isdigit() and len(incidents) < 12 else 1
+    told = "; ".join(f"{name.title()}: {value}" for name in _TOLD if (value := _text(said, name).strip()))
+    return (
+        Outcome(
+            Kind.OBSERVED, measure=Measure.DMARC_FAILURE, messages=float(min(many, MOST_INCIDENTS)), diagnostic=told[:1000] or None,
+            authentication=" ".join(filter(None, (_FAILED.get(kind), f"delivery={delivery[:20]}" if delivery else ""))) or None,
+            original=Original(about.message_id, f"@{domain}" if domain else about.sender, sending_ip=_address(ip)),
+        ),
+    )  # fmt: skip
+
+
+def _address(ip: str) -> str | None:
+    try:
+        return str(ip_address(ip))
+    except ValueError:
+        return None
+
+
+def _part(message: Message) -> Part | None:
+    """The part with the report's fields."""
+    return next(message.own("message/feedback-report"), None) or _mistyped(message)
+
+
+def _said(part: Part) -> tuple[Headers, bytes]:
+    """The fields, and what follows them in the same part."""
+    fields, _, after = part.content().strip().partition(b"\n\n")
+    return Headers(fields + b"\n"), after
 
 
 def _mistyped(message: Message) -> Part | None:
