@@ -37,7 +37,7 @@ def secret_of(inline: SecretStr | None, variable: str | None, whose: str, what: 
 
 
 class FilesSource(Table):
-    """Mail in files: .eml, folders of them, Maildir, mbox; plain, .gz or .zst."""
+    """Mail in files: .eml, folders of them, Maildir, mbox; plain, .gz or .zst. And reports of receivers: .xml, .json, .zip."""
 
     type: Literal["files"]
     path: Path
@@ -61,6 +61,16 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError):
         raise ValueError("is no time zone; write it as in Europe/Berlin or UTC") from None
     return name
+
+
+class StatisticsSource(Table):
+    """What Google's Postmaster Tools or Microsoft's SNDS say of us, in files that were saved from there."""
+
+    type: Literal["receiver-statistics"]
+    provider: Literal["google", "microsoft"]
+    path: Path  # a file, or a folder of files
+    domain: str | None = None  # of Google's CSV, whose rows do not name it
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"  # of SNDS's times, which name none
 
 
 class LogSource(Table):
@@ -250,8 +260,10 @@ HTTP_TABLES: dict[str, type[Table]] = {
 }  # fmt: skip
 """The tables within a source of type http that name somebody who calls us."""
 SOURCES: dict[str, type[Table]] = {
-    "files": FilesSource, "table": TableSource, "log": LogSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource, "http": HttpSource,
+    "files": FilesSource, "table": TableSource, "receiver-statistics": StatisticsSource, "log": LogSource, "imap": ImapSource, "smtp-sink": SmtpSinkSource, "http": HttpSource,
 }  # fmt: skip
 SERVERS = SmtpSinkSource | HttpSource
 """The sources that others come to: they hold a port, and there is nothing to collect at them."""
-Source = Annotated[FilesSource | TableSource | LogSource | ImapSource | SmtpSinkSource | HttpSource, Field(discriminator="type")]
+Source = Annotated[
+    FilesSource | TableSource | StatisticsSource | LogSource | ImapSource | SmtpSinkSource | HttpSource, Field(discriminator="type")
+]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COLLECTORS = {
     "files": "collectors.files:FilesCollector",
     "table": "collectors.table:TableCollector",
+    "receiver-statistics": "collectors.statistics:StatisticsCollector",
     "log": "collectors.logs:LogCollector",
     "imap": "collectors.imap:ImapCollector",
     "smtp-sink": "collectors.smtp_sink:SmtpSinkCollector",

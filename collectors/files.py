@@ -21,7 +21,7 @@ from analyzer.model import MESSAGE, RECEIVER_REPORT, Capture
 from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, look, silent
 
 if TYPE_CHECKING:  # pydantic takes longer to import than a thousand messages to read
-    from analyzer.sources import FilesSource
+    from analyzer.sources import FilesSource, StatisticsSource
 
 MAX_MESSAGE = 64 * 1024 * 1024  # bytes, expanded
 BATCH_MESSAGES = 500
@@ -60,7 +60,7 @@ def each_file(paths: Iterable[Path | str]) -> Iterator[Path]:
             yield from files(Path(path))
 
 
-def files(path: Path) -> Iterator[Path]:
+def files(path: Path, left_out: tuple[str, ...] = LEFT_OUT) -> Iterator[Path]:
     """The files of a path, in sorted order: itself, or those of a folder and its folders; of a Maildir not what is still in tmp."""
     if not os.path.lexists(path):
         raise SourceFailed(f"{path}: no such file or folder; check the path (here: {Path.cwd()}).")
@@ -77,8 +77,8 @@ def files(path: Path) -> Iterator[Path]:
         if entry.is_dir():
             # a link to a folder may lead round in a circle
             if not entry.is_symlink() and not (entry.name == "tmp" and (path / "new").is_dir()):
-                yield from files(entry)
-        elif entry.is_file() and not _INDEX.match(entry.name) and (entry.suffix.lower() not in LEFT_OUT or "!" in entry.name):
+                yield from files(entry, left_out)
+        elif entry.is_file() and not _INDEX.match(entry.name) and (entry.suffix.lower() not in left_out or "!" in entry.name):
             yield entry  # receivers put marks of exclamation into the names of their reports (RFC 7489 §7.2.1.1, RFC 8460 §5.1)
 
 
@@ -189,12 +189,12 @@ def _unquoted(buffer: bytes, start: int, end: int) -> bytes:
 class FilesCollector:
     """Collects the mail that lies in files."""
 
-    def __init__(self, name: str, source: FilesSource) -> None:
+    def __init__(self, name: str, source: FilesSource | StatisticsSource) -> None:
         self.name, self._source = name, source
 
     def check(self, offline: bool = False) -> None:
         """Opens each file, as far as the first thousand."""
-        for file in islice(files(self._source.path), 1000):
+        for file in islice(self._files(), 1000):
             try:
                 file.open("rb").close()
             except OSError as e:
@@ -203,7 +203,7 @@ class FilesCollector:
     def collect(self, keep: Keep, cursor: Cursor, progress: Progress = silent) -> Tally:
         """One pass over the files that are new or have changed since the last."""
         before = dict(cursor())
-        everything = list(files(self._source.path))
+        everything = list(self._files())
         batch, refused = _Batch(keep), 0
 
         def said(done: int, total: int | None, note: str = "") -> None:
@@ -224,6 +224,9 @@ class FilesCollector:
             progress(n, len(everything))
         batch.flush()
         return batch.tally + Tally(refused=refused)
+
+    def _files(self) -> Iterator[Path]:
+        return files(self._source.path)
 
     def _capture(self, file: Path, data: bytes) -> Capture:
         """What a file held: a receiver's report, if its name says so, else mail."""

@@ -47,6 +47,12 @@ sending_domains = []            # ["news.example.com", "shop.example.com"]
 #type = "files"
 #path = "old-bounces.mbox"
 
+# What Google's Postmaster Tools and Microsoft's SNDS say of your mail, in files saved from there; docs/receiver-reports.md.
+#[sources.snds]
+#type = "receiver-statistics"
+#provider = "microsoft"          # or "google"
+#path = "snds"                   # a file, or a folder of files
+
 # An SMTP server of our own that takes reports for these domains only.
 #[sources.sink]
 #type = "smtp-sink"

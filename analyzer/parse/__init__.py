@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from analyzer.model import HIT, LOG, MESSAGE, RECEIVER_REPORT, ROWS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
+from analyzer.model import HIT, LOG, MESSAGE, RECEIVER_REPORT, ROWS, STATISTICS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
 from analyzer.parse import about, autoreply, bounce, dsn, feedback, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
@@ -36,6 +36,10 @@ def parse(capture: Capture) -> Report:
         from analyzer.parse.receivers import parse_file
 
         return parse_file(capture)
+    if capture.media_type == STATISTICS:
+        from analyzer.parse.receivers.statistics import parse_statistics
+
+        return parse_statistics(capture)
     if capture.media_type.startswith(WEBHOOK):
         from analyzer.parse.webhooks import parse_webhook
 

@@ -7,14 +7,15 @@ import io
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
-from analyzer.sources import FilesSource
+from analyzer.model import Capture
+from analyzer.sources import FilesSource, StatisticsSource
 from collectors.base import SourceFailed
 from collectors.files import read_messages, split_mbox
 from collectors.testing import CollectorContract
@@ -50,6 +51,23 @@ class TestMbox(CollectorContract):
 
     def state(self) -> Any:
         return self.place.stat().st_mtime_ns, self.place.read_bytes()
+
+
+class TestStatistics(CollectorContract):
+    type = "receiver-statistics"
+
+    def source(self, tmp_path: Path, entries: Sequence[bytes]) -> StatisticsSource:
+        self.place = tmp_path / "snds"
+        self.place.mkdir()
+        for n, file in enumerate(entries):
+            (self.place / f"{n:05}.csv").write_bytes(file)
+        return StatisticsSource(type="receiver-statistics", provider="microsoft", path=self.place)
+
+    def found(self, captures: Iterable[Capture]) -> list[bytes]:
+        return [c.data.partition(b"\n")[2] for c in captures]
+
+    def state(self) -> Any:
+        return {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in self.place.iterdir()}
 
 
 def test_a_line_of_prose_that_begins_with_from_does_not_split_a_message() -> None:
