@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -11,7 +10,10 @@ import pandas as pd
 from analyzer.classify.lists import listing
 from analyzer.classify.rules import load
 from analyzer.explain import MENDS
+from analyzer.finding import Finding as Finding
+from analyzer.finding import percent as percent  # for pages and reports
 from analyzer.metrics import FLOW_DAYS, METRICS, Numbers, Period, records
+from analyzer.standing import standing
 
 LEAST_GAPS, LEAST_DAYS = 20, 3  # of a source whose silence means something
 LEAST_SILENCE, MANY = 6 * 3600, 4  # seconds; usual pauses
@@ -20,32 +22,6 @@ PAUSE = timedelta(hours=36)
 """A block is over when mail is taken again so long after its last refusal; a longer pause between refusals makes two blocks."""
 
 Where = Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that somebody should know."""
-
-    level: str  # "act", "watch" or "know"
-    title: str  # a sentence without its full stop
-    evidence: str  # the reply, the numbers
-    next_step: str  # a sentence
-    who: str  # whose it is to mend
-    count: int = 0  # messages
-    since: datetime | None = None  # of a block: its first refusal
-    until: datetime | None = None  # and its last, when it is over
-    where: dict[str, list[str]] = field(default_factory=dict)  # filters that show just this
-    short: str = ""  # of a block: its few words within a longer sentence
-    page: str | None = None  # where to turn, an address of ours that stands in `next_step`
-
-
-def percent(value: float | None) -> str:
-    """A share as people read it; 'not known' when it is missing."""
-    if value is None or pd.isna(value):
-        return "not known"
-    if 0 < value < 0.0001:
-        return "<0.01%"
-    return f"{value:.2%}" if value < 0.1 else f"{value:.1%}"
 
 
 def headline(numbers: Numbers, period: Period | None = None, where: Where | None = None) -> str:
@@ -84,6 +60,7 @@ def findings(numbers: Numbers, period: Period | None = None, where: Where | None
         *incidents(numbers, period, where),
         *_addresses(numbers, period, where),
         *_limits(numbers, period, where),
+        *standing(numbers, period, where),
         *_sources(numbers),
         *silences(numbers),
     ]

@@ -31,6 +31,23 @@ def attribution(found: Joined) -> ir.Table:
     return ways.group_by("source", "way").agg(events=_.count())
 
 
+def observed(events: ir.Table) -> ir.Table:
+    """What receivers counted, summed by day: of a report that came more than once, or of a file that was saved anew, the latest counts.
+
+    No rows of these belong to a message, and so none stands in the ledger.
+    """
+    told = events.filter(_.kind == Kind.OBSERVED.value).drop("day")
+    key = ["measure", "reporting_mta", "provider_message_id"]
+    named, others = told.filter(_.provider_message_id.notnull()), told.filter(_.provider_message_id.isnull())
+    latest = named.group_by(key).agg(capture_id=_.capture_id.argmax(_.received_at))
+    rows = ibis.union(named.semi_join(latest, [*key, "capture_id"]), others)
+    places = {"measure": _.measure, "reporter": _.reporting_mta, "domain": _.sending_domain, "ip": _.sending_ip, "day": _["at"].date(),
+              "result": _.authentication, "colour": _.reason, "host": _.remote_mta}  # fmt: skip
+    return rows.group_by(**places).agg(
+        messages=_.messages.sum(), value=_.value.max(), said=_.diagnostic.max(), capture_id=_.capture_id.max()
+    )
+
+
 TELLING = ("reason", "severity", "fault", "rule", "diagnostic", "capture_id", "remote_mta", "status", "reply_code", "source")
 """What the latest bounce of a message says of it."""
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from analyzer.model import TEST_PARSER, Kind
+from analyzer.period import Period as Period
+from analyzer.period import PeriodError as PeriodError  # what reading one raises
 from analyzer.store import Store
 
 DIMENSIONS = (
@@ -32,51 +34,6 @@ DIMENSIONS = (
 """What numbers can be cut by. The last three belong to failures."""
 FLOW_DAYS = 30  # in which it is seen what is usual for a source
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution
-
-
-class PeriodError(ValueError):
-    """A period cannot be read; the message says what was expected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """UTC days of the send, from `start` to before `end`."""
-
-    start: date
-    end: date
-
-    @property
-    def days(self) -> int:
-        """Its length."""
-        return (self.end - self.start).days
-
-    def before(self) -> Period:
-        """The period of the same length just before."""
-        return Period(self.start - timedelta(days=self.days), self.start)
-
-    def __str__(self) -> str:
-        """As people say it: 25 Oct to 23 Nov 2026."""
-        last = self.end - timedelta(days=1)
-        if last <= self.start:
-            return f"{self.start:%-d %b %Y}"
-        first = f"{self.start:%-d %b %Y}" if self.start.year != last.year else f"{self.start:%-d %b}"
-        return f"{first} to {last:%-d %b %Y}"
-
-    @classmethod
-    def parse(cls, text: str, today: date) -> Period:
-        """'day', 'week', 'month' (whole days before `today`) or '2026-11-01..2026-11-30'. Raises PeriodError."""
-        days = {"day": 1, "week": 7, "month": 30}.get(text)
-        if days:
-            return cls(today - timedelta(days=days), today)
-        first, dots, last = text.partition("..")
-        try:
-            start = date.fromisoformat(first)
-            end = date.fromisoformat(last) if dots else start
-        except ValueError:
-            raise PeriodError(f"{text!r} is no period; expected day, week, month or 2026-11-01..2026-11-30.") from None
-        if end < start:
-            raise PeriodError(f"{text!r} ends before it begins.")
-        return cls(start, end + timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +298,21 @@ class Numbers:
         with self._lock:
             frame: pd.DataFrame = e.filter(e.parser == TEST_PARSER, e.kind != Kind.UNREADABLE.value).select(*names).execute()
         return frame.sort_values("at", ascending=False, ignore_index=True)
+
+    def observed(self, where: Mapping[str, Sequence[str]] | None = None, period: Period | None = None) -> pd.DataFrame:
+        """What receivers counted, each report once: columns measure, reporter (as it calls itself), domain, ip, day, result, colour, host, said, messages,
+        value, capture_id. `analyzer.observed` makes shares of them. Of `where` only the sending domain is looked at: receivers know of no campaigns."""
+        from analyzer.ledger import observed
+
+        with self._lock:
+            rows = observed(self._events)
+            if period:
+                rows = rows.filter(rows.day >= period.start, rows.day < period.end)
+            if domains := list((where or {}).get("sending_domain", ())):
+                rows = rows.filter(rows.domain.isin(domains))
+            frame: pd.DataFrame = rows.execute()
+        frame["day"] = pd.to_datetime(frame["day"]).dt.date if len(frame) else frame["day"]
+        return frame.sort_values(["measure", "reporter", "day", "domain", "ip", "result"], ignore_index=True)
 
     def raw(self, capture_id: str) -> bytes | None:
         """The bytes of a capture, as they came."""

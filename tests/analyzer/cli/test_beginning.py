@@ -55,7 +55,7 @@ def test_every_example_in_what_init_writes_is_right(cli: Cli, tmp_path: Path) ->
     path = tmp_path / "mailhealth.toml"
     path.write_text(re.sub(r"^#(?=\S)", "", path.read_text(), flags=re.M))
     config = load(path)
-    assert {s.type for s in config.sources.values()} == {"imap", "files", "smtp-sink", "table", "log", "http"}
+    assert {s.type for s in config.sources.values()} == {"imap", "files", "receiver-statistics", "smtp-sink", "table", "log", "http"}
     assert config.smtp and config.seeds and config.report.via in config.smtp
 
 
@@ -86,7 +86,10 @@ def test_without_a_configuration_the_first_step_is_named(cli: Cli) -> None:
         ("stroe = 'x'", "mailhealth.toml: stroe: unknown key; did you mean 'store'?"),
         ("[sources.b]\ntype = 'imap'\nhots = 'h'\nhost='h'\nuser = 'u'", "sources.b.hots: unknown key; did you mean 'host'?"),
         ("[sources.b]\ntype = 'imap'\nuser = 'u'", "sources.b.host: is missing"),
-        ("[sources.b]\ntype = 'pop3'", "sources.b.type: expected one of files, table, log, imap, smtp-sink, http, found 'pop3'"),
+        (
+            "[sources.b]\ntype = 'pop3'",
+            "sources.b.type: expected one of files, table, receiver-statistics, log, imap, smtp-sink, http, found 'pop3'",
+        ),
         ("[sources.b]\npath = 'x'", "sources.b.type: is missing"),
         ("[sources.flusher]\ntype = 'files'\npath = 'x'", "sources.flusher: is no name for a source"),
         ("[sources.b]\ntype = 'http'\n[sources.b.sendgird]\nsecret = 'x'", "sources.b.sendgird: unknown key; did you mean 'sendgrid'?"),
