@@ -42,24 +42,30 @@ def standing(numbers: Numbers, period: Period | None = None, where: Mapping[str,
 
 
 def _senders(told: pd.DataFrame, ours: set[str]) -> list[Finding]:
-    """Addresses that send as us and fail DMARC: ours, one by one; those that no send log knows, together for each domain."""
+    """Addresses that send as us and fail DMARC, for each domain: ours, and those that no send log knows."""
     rows = observed.dmarc(told, ["ip", "domain", "reporter"])
     own, strange = rows[rows["ip"].isin(ours)], rows[~rows["ip"].isin(ours) & (rows["failed"] > 0)]
     found = []
-    for (ip, domain), group in own.groupby(["ip", "domain"]):
-        failed, total = group["failed"].sum(), group["messages"].sum()
-        if failed >= LEAST_FAILED and failed > OWN_SHARE * total:
-            found.append(_own(str(ip), str(domain), group[group["failed"] > 0], int(failed), int(total)))
+    sums = own.groupby(["ip", "domain"])[["failed", "messages"]].transform("sum")
+    for domain, group in own[sums["failed"] > OWN_SHARE * sums["messages"]].groupby("domain"):
+        if group["failed"].sum() >= LEAST_FAILED:
+            found.append(_own(str(domain), group))
     for domain, group in strange.groupby("domain"):
         if group["failed"].sum() >= LEAST_FAILED:
             found.append(_stranger(str(domain), group, bool(ours)))
     return found
 
 
-def _own(ip: str, domain: str, rows: pd.DataFrame, failed: int, total: int) -> Finding:
+def _own(domain: str, rows: pd.DataFrame) -> Finding:
+    failed, total, addresses = int(rows["failed"].sum()), int(rows["messages"].sum()), sorted(rows["ip"].unique())
+    who = (
+        f"our address {addresses[0]}"
+        if len(addresses) == 1
+        else f"our addresses {', '.join(addresses[:3])}{' and others' if len(addresses) > 3 else ''}"
+    )
     return Finding(
-        "act", f"{failed:,} of {total:,} messages from our address {ip} fail DMARC as {domain}", _evidence(rows, "reporter"),
-        f"Let whoever sends from {ip} sign with DKIM as {domain}, or use a return path under {domain} whose SPF names the address; then try a test send.",
+        "act", f"{failed:,} of {total:,} messages from {who} fail DMARC as {domain}", _evidence(rows[rows["failed"] > 0], "reporter"),
+        f"Let whoever sends from there sign with DKIM as {domain}, or use a return path under {domain} whose SPF names the address; then try a test send.",
         MENDS["sender"], failed, receivers=True,
     )  # fmt: skip
 

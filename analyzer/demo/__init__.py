@@ -19,9 +19,10 @@ import numpy as np
 from analyzer.demo.engagement import Engagement, engagement
 from analyzer.demo.fates import BLOCKED_IP, NEVER, Fates, fates
 from analyzer.demo.post import Mail, mails
+from analyzer.demo.receivers import Told, told
 from analyzer.demo.replies import TRUTH, Cause
 from analyzer.demo.seeds import test_sends
-from analyzer.demo.shop import DAYS, RELAYS, MailType, Sends, people, sends
+from analyzer.demo.shop import DAYS, RELAYS, MailType, Sends, people, seconds, sends
 from analyzer.demo.tables import configuration, write_tables
 from analyzer.model import Agent, Capture, Kind
 
@@ -74,6 +75,7 @@ class Truth:
     rows: dict[str, int]  # lines of each table that are rows, by kind
     block: Incident
     dmarc: Incident
+    counted: Told  # by receivers
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def write(
     progress(1, 4, "")
     watch.lap("what happens")
     post = tuple(mails(sent, customers, fate, engaged))
+    counted = told(seed, sent, customers, fate, seconds(until) - DAYS * 86400)
     progress(2, 4, "")
     watch.lap("mail")
     try:
@@ -132,13 +135,14 @@ def write(
         (folder / MARKER).write_text(json.dumps(marker) + "\n", encoding="ascii")
         (folder / CONFIG).write_text(configuration(), encoding="ascii")
         _write_mail(folder, post)
+        _write_reports(folder, counted)
         watch.lap("mailboxes")
         progress(3, 4, "")
         write_tables(folder, sent, customers, fate, engaged)
     except OSError as e:
         raise DemoError(f"{folder}: cannot be written ({e.strerror or e}). Free some space, or name another with --folder.") from None
     watch.lap("tables")
-    truth = _truth(sent, fate, engaged, post)
+    truth = _truth(sent, fate, engaged, post, counted)
     progress(4, 4, "")
     start = until - timedelta(days=DAYS)
     tests = test_sends(
@@ -175,7 +179,18 @@ def _write_mail(folder: Path, post: tuple[Mail, ...]) -> None:
                 mbox.write(b"From MAILER-DAEMON %s\n%s\n" % (moment.encode(), mail.data.replace(b"\nFrom ", b"\n>From ")))
 
 
-def _truth(sent: Sends, fate: Fates, engaged: Engagement, post: tuple[Mail, ...]) -> Truth:
+def _write_reports(folder: Path, counted: Told) -> None:
+    """Receivers' reports into an mbox of their own, statistics as they are saved from their pages."""
+    with (folder / "reports.mbox").open("wb") as mbox:
+        for at, data in counted.mails:
+            mbox.write(b"From reports@receivers.example %s\n%s\n" % (datetime.fromtimestamp(at, UTC).ctime().encode(), data))
+    (folder / "snds").mkdir()
+    for name, table in counted.snds.items():
+        (folder / "snds" / name).write_text(table, encoding="ascii", newline="")
+    (folder / "postmaster.json").write_text(counted.postmaster, encoding="ascii")
+
+
+def _truth(sent: Sends, fate: Fates, engaged: Engagement, post: tuple[Mail, ...], counted: Told) -> Truth:
     returned = fate.bounced_at < NEVER
     by_cause = Counter(Cause(c) for c in fate.cause[returned].tolist())
     different = {mail.data: mail for mail in post}.values()
@@ -217,6 +232,7 @@ def _truth(sent: Sends, fate: Fates, engaged: Engagement, post: tuple[Mail, ...]
         dmarc=_incident(
             fate, Cause.DMARC, fate.dmarc_started, fate.dmarc_ended, {"provider": "Gmail", "sending_domain": "orders.lindenshop.example"}
         ),
+        counted=counted,
     )
 
 

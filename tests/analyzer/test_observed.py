@@ -161,7 +161,7 @@ def test_googles_spam_rate_has_two_thresholds(filled: Filled, value: float, leve
 
 def test_red_and_trap_hits_of_snds_are_findings(filled: Filled) -> None:
     found = standing(filled(statistics("microsoft", SNDS)))
-    assert one(found, "red").level == "act" and "203.0.113.17" in one(found, "red").title
+    assert one(found, "colours").level == "act" and "203.0.113.17" in one(found, "colours").title
     assert one(found, "traps").title == "41 messages from 203.0.113.17 went to addresses that Microsoft keeps as traps"
     assert len(found) == 2
 

@@ -51,6 +51,8 @@ def parse_statistics(capture: Capture) -> Report:
     except Exception as e:  # the head is ours, but bytes on a disk may change
         return Report(Kind.UNREADABLE, PARSER, why=f"the first line of the statistics is damaged ({type(e).__name__})")
     text = data[:MOST_TEXT].decode("utf-8", "replace").removeprefix("\ufeff").strip("\x00")
+    if not text.strip():
+        return Report(Kind.OTHER_REPORT, PARSER, why="statistics without a row: too little was sent for any")
     rows = _microsoft(text, zone) if provider == "microsoft" else _google(text, str(domain) if domain else None)
     outcomes: list[Outcome] = []
     n, more = 0, len(data) > MOST_TEXT

@@ -16,6 +16,7 @@ from analyzer import config
 from analyzer.demo import CONFIG, MARKER, DemoError, DemoPlan, prepare, write
 from analyzer.demo.shop import DAYS
 from analyzer.model import Kind
+from analyzer.sources import FilesSource, StatisticsSource, TableSource
 
 UNTIL = date(2026, 11, 23)
 
@@ -50,10 +51,10 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path: Path) -> No
 
 def test_its_configuration_names_every_table_and_mailbox(plan: DemoPlan) -> None:
     sources = config.load(plan.config).sources
-    named = {source.path.name for source in sources.values() if isinstance(source, config.TableSource | config.FilesSource)}
+    named = {source.path.name for source in sources.values() if isinstance(source, TableSource | FilesSource | StatisticsSource)}
     assert named == {path.name for path in plan.folder.iterdir()} - {CONFIG, MARKER}
     for source in sources.values():
-        if isinstance(source, config.TableSource):
+        if isinstance(source, TableSource):
             assert set(source.columns.values()) <= set(rows(plan.folder, source.path.name)[0]), source.path.name
 
 

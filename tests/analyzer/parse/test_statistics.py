@@ -69,6 +69,10 @@ def test_a_header_that_somebody_put_above_is_no_row_and_a_bad_row_is_counted() -
     assert len(unread(report)) == 4
 
 
+def test_a_day_without_enough_mail_is_an_empty_file_and_no_fault() -> None:
+    assert (read(b"\r\n", "microsoft").kind, read(b"\r\n", "microsoft").outcomes) == (Kind.OTHER_REPORT, ())
+
+
 def stat(metric: str, value: object, day: int = 24, domain: str = "shop.example") -> dict[str, Any]:
     return {"name": f"domains/{domain}/domainStats/x1", "metric": metric, "value": value, "date": {"year": 2026, "month": 11, "day": day}}
 
