@@ -47,7 +47,7 @@ def joined(events: ir.Table, window_days: int, conversion_days: int, kept: Kept)
 
     Sends, and the few outcomes that their Message-ID does not lead to, are `kept`: one expression of it all takes longer to compile than to compute.
     """
-    events = _named(events)
+    events = _named(events.filter(_.kind != Kind.OBSERVED.value))
     fields = (*SEND_FIELDS, *_IDS, "feedback_id")
     sends = kept(
         "sends",

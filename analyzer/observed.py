@@ -22,9 +22,9 @@ SPAM_AIM, SPAM_NEVER = 0.001, 0.003
 DENOMINATORS = {
     Measure.DMARC: "messages that the reporting receivers saw with our domain in the From",
     Measure.TLS: "sessions that the reporting senders opened to our mail hosts",
-    Measure.SPAM_RATE: "Google's: messages that reached the inbox of active users and passed DKIM; Google does not tell how many",
-    Measure.COMPLAINT_RATE: "Microsoft's: message recipients, a day; complaints may be about mail of earlier days",
-    Measure.FILTER_RESULT: "Microsoft's: green is under 10 % spam by its filter, red over 90 %",
+    Measure.SPAM_RATE: "messages that reached the inbox of Google's active users and passed DKIM; Google does not tell how many",
+    Measure.COMPLAINT_RATE: "message recipients of the day, as Microsoft counts them; complaints may be about mail of earlier days",
+    Measure.FILTER_RESULT: "message recipients of the day; green is under 10% spam by Microsoft's filter, red over 90%",
 }
 """Measure -> what it is divided by, in words that stand beside it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import pandas as pd
 
@@ -43,7 +44,7 @@ def standing(numbers: Numbers, period: Period | None = None, where: Mapping[str,
 
 def _senders(told: pd.DataFrame, ours: set[str]) -> list[Finding]:
     """Addresses that send as us and fail DMARC, for each domain: ours, and those that no send log knows."""
-    rows = observed.dmarc(told, ["ip", "domain", "reporter"])
+    rows = observed.dmarc(told, ["ip", "domain", "reporter", "day"])
     own, strange = rows[rows["ip"].isin(ours)], rows[~rows["ip"].isin(ours) & (rows["failed"] > 0)]
     found = []
     sums = own.groupby(["ip", "domain"])[["failed", "messages"]].transform("sum")
@@ -63,11 +64,23 @@ def _own(domain: str, rows: pd.DataFrame) -> Finding:
         if len(addresses) == 1
         else f"our addresses {', '.join(addresses[:3])}{' and others' if len(addresses) > 3 else ''}"
     )
+    bad = rows[rows["failed"] > 0]
+    days, over = _days(bad["day"].min(), bad["day"].max()), _over(rows, bad["day"].max())
+    tense = f"failed DMARC as {domain}, {days}, and pass again" if over else f"fail DMARC as {domain}, {days}"
     return Finding(
-        "act", f"{failed:,} of {total:,} messages from {who} fail DMARC as {domain}", _evidence(rows[rows["failed"] > 0], "reporter"),
-        f"Let whoever sends from there sign with DKIM as {domain}, or use a return path under {domain} whose SPF names the address; then try a test send.",
+        "watch" if over else "act", f"{failed:,} of {total:,} messages from {who} {tense}", _evidence(bad, "reporter"),
+        f"{'See that it stays so. ' if over else ''}Let whoever sends from there sign with DKIM as {domain}, or use a return path under {domain} whose SPF names the address; then try a test send.",
         MENDS["sender"], failed, receivers=True,
     )  # fmt: skip
+
+
+def _over(rows: pd.DataFrame, last: date) -> bool:
+    """Whether so much was seen after the last failure that it would have shown. Silence alone proves nothing."""
+    return bool(rows[rows["day"] > last]["messages"].sum() >= LEAST_FAILED)
+
+
+def _days(first: date, last: date) -> str:
+    return f"on {first:%-d %b}" if first == last else f"{first:%-d %b} to {last:%-d %b}"
 
 
 def _stranger(domain: str, rows: pd.DataFrame, known: bool) -> Finding:
@@ -108,18 +121,20 @@ def _evidence(rows: pd.DataFrame, by: str) -> str:
 
 
 def _tls(told: pd.DataFrame) -> list[Finding]:
-    totals = {row["domain"]: row["messages"] for row in records(observed.tls(told, ["domain"]))}
+    sessions = observed.tls(told, ["domain", "day"])
     found = []
     for row in records(observed.tls_failures(told)):
-        domain, kind, count, total = str(row["domain"]), str(row["kind"]), int(row["messages"]), totals.get(row["domain"], 0)
+        domain, kind, count = str(row["domain"]), str(row["kind"]), int(row["messages"])
+        mine = sessions[sessions["domain"] == domain]
         if count < LEAST_FAILED:
             continue
-        step = STEPS.get(kind, "Ask the reporter's report for the details: `mailhealth explain` shows them.")
+        over, hosts = _over(mine, row["last"]), row["hosts"] or "the mail host"
+        step = STEPS.get(kind, "Ask the reports for the details: `mailhealth explain` shows them.").format(hosts=hosts, domain=domain)
         found.append(Finding(
-            "act" if count > MUCH_TLS * total else "watch",
-            f"{count:,} of {total:,.0f} sessions with the mail hosts of {domain} failed: {kind.replace('-', ' ')}",
-            f"told by {row['reporters']}; {row['hosts'] or 'no host is named'}; {row['first']:%-d %b} to {row['last']:%-d %b}",
-            f"{step.format(hosts=row['hosts'] or 'the mail host', domain=domain)} Senders that insist on TLS do not deliver to us until then.",
+            "watch" if over or count <= MUCH_TLS * mine["messages"].sum() else "act",
+            f"{count:,} of {mine['messages'].sum():,.0f} sessions with the mail hosts of {domain} failed: {kind.replace('-', ' ')}{', and no more since' if over else ''}",
+            f"told by {row['reporters']}; {row['hosts'] or 'no host is named'}; in reports that begin {_days(row['first'], row['last'])}",
+            f"{'See that it stays so. ' if over else ''}{step} Senders that insist on TLS do not deliver to us until then.",
             MENDS["network"], count, receivers=True,
         ))  # fmt: skip
     return found
@@ -156,7 +171,7 @@ def _snds(told: pd.DataFrame) -> list[Finding]:
             since = "" if now else f", though {last['colour']} on the last day"
             found.append(Finding(
                 "act" if now else "watch",
-                f"Microsoft colours {ip} red{since}: over 90 % of its mail looked like spam to the filter",
+                f"Microsoft colours {ip} red{since}: over 90% of its mail looked like spam to the filter",
                 f"red on {red} of {len(days)} days, complaints {last['complaints']} on {last['day']:%-d %b}, {last['recipients']:,.0f} recipients",
                 "Send less from it and only to people who read, until it is green; ask Microsoft at https://olcsupport.office.com/ if mail is refused.",
                 MENDS["reputation"], int(last["recipients"]), receivers=True, page="https://olcsupport.office.com/",

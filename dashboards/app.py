@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page(HERE / "views" / "overview.py", title="Overview", icon=":material/monitor_heart:", default=True),
         st.Page(HERE / "views" / "bounces.py", title="Bounces", icon=":material/undo:"),
         st.Page(HERE / "views" / "engagement.py", title="Engagement", icon=":material/ads_click:"),
+        st.Page(HERE / "views" / "receivers.py", title="Receivers", icon=":material/verified_user:"),
         st.Page(HERE / "views" / "test_sends.py", title="Test sends", icon=":material/send:"),
         st.Page(HERE / "views" / "sources.py", title="Sources", icon=":material/sensors:"),
         st.Page(HERE / "views" / "message.py", title="Message", icon=":material/mail:"),
@@ -30,5 +31,6 @@ except Exception as e:
     st.stop()
 if notice:
     show.simulated(notice)
-sidebar(filters=page.url_path not in {"test_sends", "sources", "message"})
+plain = page.url_path in {"test_sends", "sources", "message"}
+sidebar(period=not plain, filters=not plain and page.url_path != "receivers")
 page.run()

@@ -170,3 +170,69 @@ def rates(frame: pd.DataFrame, by: str, title: str, colour: str = HUMAN) -> alt.
     )
     point = base.mark_point(color=colour, filled=True, size=70, opacity=1).encode(x="value:Q", tooltip=tooltip)
     return alt.layer(whisker, point).properties(height=alt.Step(ROW))
+
+
+FATES = {"let_through": "let through", "quarantined": "put into junk", "rejected": "refused"}
+"""What receivers did with mail that failed DMARC, in words; the worst for us first."""
+TRAFFIC = {"green": "#4f9d76", "yellow": "#e0a030", "red": "#c2452d"}
+"""SNDS's colours."""
+
+
+def failed_dmarc(frame: pd.DataFrame) -> alt.Chart:
+    """Messages a day that failed DMARC, stacked by what was done with them. Needs day, messages and FATES."""
+    data = _days(frame).melt(["day", "messages"], list(FATES), "fate", "count")
+    data = data.assign(words=data["fate"].map(FATES), order=data["fate"].map({f: n for n, f in enumerate(FATES)}))
+    colours = alt.Scale(domain=list(FATES.values()), range=["#c2452d", "#e0a030", "#5a6fd0"])
+    chart: alt.Chart = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(
+            x=_day(frame),
+            y=alt.Y("count:Q", title="messages that failed", axis=alt.Axis(tickCount=5, domain=False, format=",d")),
+            color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle")),
+            order="order:Q",
+            tooltip=[alt.Tooltip("day:O", title="day"), alt.Tooltip("words:N", title="was"), alt.Tooltip("count:Q", title="messages", format=","),
+                     alt.Tooltip("messages:Q", title="of those that were seen", format=",")],
+        )
+        .properties(height=240)
+    )  # fmt: skip
+    return chart
+
+
+def spam_rate(frame: pd.DataFrame, aim: float, never: float) -> alt.LayerChart | alt.FacetChart:
+    """Google's spam rate a day and domain, with the two thresholds. Needs day, domain, value."""
+    data, top = _days(frame), max(1.15 * never, 1.1 * frame["value"].max())
+    lines = (
+        alt.Chart(data)
+        .mark_line(point=alt.OverlayMarkDef(size=35), strokeWidth=2)
+        .encode(
+            x=_day(frame),
+            y=alt.Y("value:Q", title="spam rate", axis=alt.Axis(format=".2%", tickCount=5, domain=False), scale=alt.Scale(domain=[0, top], nice=False)),
+            color=alt.Color("domain:N", title=None, scale=alt.Scale(range=[HUMAN, "#2f6b4f", "#a05fb0", RAW]), legend=alt.Legend(orient="top", symbolType="circle")),
+            tooltip=[alt.Tooltip("day:O", title="day"), alt.Tooltip("domain:N", title="domain"), alt.Tooltip("value:Q", title="spam rate", format=".3%")],
+        )
+    )  # fmt: skip
+    limits = pd.DataFrame({"limit": [aim, never], "said": [f"keep below {aim:.2%}", f"never reach {never:.2%}"]})
+    colours = alt.Scale(domain=limits["said"].tolist(), range=["#e0a030", "#c2452d"])
+    rule = alt.Chart(limits).mark_rule(strokeDash=[5, 4], strokeWidth=1.5).encode(y="limit:Q", color=alt.Color("said:N", scale=colours, legend=None))  # fmt: skip
+    text = (
+        alt.Chart(limits)
+        .mark_text(align="left", baseline="bottom", dx=4, dy=-3, fontSize=11)
+        .encode(y="limit:Q", x=alt.value(0), text="said:N", color=alt.Color("said:N", scale=colours, legend=None))
+    )
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(lines, rule, text).resolve_scale(color="independent").properties(height=240)
+    return chart
+
+
+def traffic_lights(frame: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
+    """SNDS's colour of each address by day, with the trap hits in the cells. Needs ip, day, colour, recipients, complaints, traps."""
+    data = _days(frame).assign(hits=frame["traps"].fillna(0))
+    base = alt.Chart(data).encode(x=_day(frame), y=alt.Y("ip:N", title=None, axis=_LONG, scale=alt.Scale(paddingInner=0.12)))
+    colours = alt.Scale(domain=list(TRAFFIC), range=list(TRAFFIC.values()))
+    cells = base.mark_rect(cornerRadius=3).encode(
+        color=alt.Color("colour:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle")),
+        tooltip=[alt.Tooltip("ip:N", title="address"), alt.Tooltip("day:O", title="day"), alt.Tooltip("colour:N", title="colour"),
+                 alt.Tooltip("recipients:Q", title="recipients", format=","), alt.Tooltip("complaints:N", title="complaints"), alt.Tooltip("hits:Q", title="trap hits")],
+    )  # fmt: skip
+    text = base.transform_filter("datum.hits > 0").mark_text(fontSize=11, fontWeight="bold", color="#ffffff").encode(text="hits:Q")
+    return alt.layer(cells, text).properties(height=alt.Step(ROW))

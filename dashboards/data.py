@@ -148,16 +148,18 @@ def _period(whole: Period | None) -> Period | None:
     return Period(between[0], between[1] + timedelta(days=1)) if len(between) == 2 else whole
 
 
-def sidebar(filters: bool = True) -> None:
+def sidebar(period: bool = True, filters: bool = True) -> None:
     """The period and the filters, which stand in the URL, so that a view can be sent to somebody; and what has arrived from where."""
     whole, sources, options = _known(_path(), numbers().version)
     with st.sidebar:
+        if period and whole:
+            _days(whole)
         if filters and whole:
-            _choices(whole, options)
+            _choices(options)
         _sources(sources)
 
 
-def _choices(whole: Period, options: Mapping[str, list[str]]) -> None:
+def _days(whole: Period) -> None:
     # bound widgets: Streamlit keeps them and the URL the same, on every page
     chosen = st.selectbox("Sent in the last", list(PERIODS), index=list(PERIODS).index(USUAL), key="period", bind="query-params",
                           help="Days of the send, UTC, back from the last day that has any. What became of a message counts on the day it was sent.")  # fmt: skip
@@ -165,6 +167,9 @@ def _choices(whole: Period, options: Mapping[str, list[str]]) -> None:
         last = whole.end - timedelta(days=1)
         first = max(whole.start, last - timedelta(days=6))
         st.date_input("From and to", (first, last), whole.start, last, key="days", bind="query-params")
+
+
+def _choices(options: Mapping[str, list[str]]) -> None:
     for name, title in FILTERS.items():
         if len(options[name]) > 1:
             st.multiselect(title, options[name], key=name, placeholder="all", bind="query-params")

@@ -111,8 +111,8 @@ def when(view: View) -> None:
     st.caption(" ".join(parts))
 
 
-def finding(found: Finding) -> None:
-    """A finding: what, how we know, the next step, whose it is to mend, and the way to its replies."""
+def finding(found: Finding, here: bool = False) -> None:
+    """A finding: what, how we know, the next step, whose it is to mend, and the way to its replies, unless they are `here`."""
     text, way = st.columns([6, 1], vertical_alignment="center")
     evidence = f'<div class="mh-evidence">{html.escape(found.evidence)}</div>' if found.evidence else ""
     step = html.escape(found.next_step)
@@ -124,7 +124,11 @@ def finding(found: Finding) -> None:
         f'<div class="mh-finding mh-{found.level}"><div class="mh-title">{html.escape(found.title)}.</div>{evidence}'
         f'<div>{step} <span class="mh-dim">To mend: {html.escape(found.who)}.</span></div></div>'
     )
-    if found.where:
+    if here:
+        return
+    if found.receivers:
+        way.page_link("views/receivers.py", label="Receivers", icon=":material/arrow_forward:")
+    elif found.where:
         link = {AS_PARAMETER.get(name, name): [spoken(name, v) for v in values] for name, values in found.where.items()}
         way.page_link("views/bounces.py", label="Replies", icon=":material/arrow_forward:", query_params=link)
 

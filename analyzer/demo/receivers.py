@@ -220,7 +220,7 @@ def _snds(sends: Sends, customers: People, fates: Fates, start: int, rng: np.ran
             if not count:
                 continue
             bad = ip == BLOCKED_IP
-            traps = int(rng.integers(1, 5)) if bad and start + (d + 3) * DAY > fates.block_started else 0
+            traps = int(rng.integers(1, 5)) if bad and start + (d + 9) * DAY > fates.block_started else 0
             colour = "RED" if bad and blocked else "YELLOW" if traps else "GREEN"
             complaints = "0.7%" if bad and blocked else "< 0.1%"
             period = f"{day:%m/%d/%Y} 6:00 AM,{day:%m/%d/%Y} 6:00 PM" if traps else ","

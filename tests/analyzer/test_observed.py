@@ -113,8 +113,8 @@ def one(found: list[Finding], words: str) -> Finding:
 def test_an_address_of_ours_that_fails_and_strangers_are_told_apart(filled: Filled) -> None:
     found = standing(filled((SENDS, ROWS), report(GOOGLE), report(YAHOO)))
     own = one(found, "our address")
-    assert own.title == f"10 of 150 messages from our address {OURS} fail DMARC as shop.example"
-    assert own.level == "act" and own.evidence == "Google 10 (10 let through)" and "sign with DKIM as shop.example" in own.next_step
+    assert own.title == f"10 of 150 messages from our address {OURS} failed DMARC as shop.example, on 24 Nov, and pass again"
+    assert own.level == "watch" and own.evidence == "Google 10 (10 let through)" and "sign with DKIM as shop.example" in own.next_step
     strange = one(found, STRANGE)
     assert (
         strange.title
@@ -122,6 +122,12 @@ def test_an_address_of_ours_that_fails_and_strangers_are_told_apart(filled: Fill
     )
     assert strange.level == "know" and "the policy protects you" in strange.next_step
     assert strange.evidence == f"{STRANGE} 50 (20 put into junk, 30 refused); told by Google, Yahoo"
+
+
+def test_what_has_not_passed_since_is_to_be_acted_on(filled: Filled) -> None:
+    later = aggregate(record(OURS, 5), begin=BEGIN + 86400, end=BEGIN + 2 * 86400, report_id="2")
+    own = one(standing(filled((SENDS, ROWS), report(GOOGLE), report(later))), "our address")
+    assert own.level == "act" and own.title == f"10 of 105 messages from our address {OURS} fail DMARC as shop.example, on 24 Nov"
 
 
 def test_strangers_whose_mail_is_let_through_are_to_be_watched(filled: Filled) -> None:
@@ -146,6 +152,14 @@ def test_failing_tls_names_host_and_step(filled: Filled) -> None:
     (finding,) = standing(filled(report(tls_report(policy(70, 30, detail(count=30))))))
     assert finding.title == "30 of 100 sessions with the mail hosts of shop.example failed: certificate expired"
     assert finding.level == "act" and finding.next_step.startswith("Renew the certificate of mx1.mail.shop.example.")
+
+
+def test_tls_that_works_again_is_said_to(filled: Filled) -> None:
+    well = tls_report(policy(50, 0), **{"date-range": {"start-datetime": "2026-11-25T00:00:00Z", "end-datetime": "2026-11-25T23:59:59Z"}})
+    (finding,) = standing(filled(report(tls_report(policy(70, 30, detail(count=30)))), report(well)))
+    assert finding.level == "watch" and finding.title.endswith(
+        "30 of 150 sessions with the mail hosts of shop.example failed: certificate expired, and no more since"
+    )
 
 
 @pytest.mark.parametrize(("value", "level"), [(0.0009, None), (0.0015, "watch"), (0.003, "act")])

@@ -17,6 +17,7 @@ PAGES = {
     "": "Overview",
     "bounces": "Bounces",
     "engagement": "Engagement",
+    "receivers": "Receivers",
     "test_sends": "Test sends",
     "sources": "Sources",
     "message": "Message",

@@ -49,3 +49,17 @@ def test_sources_say_how_far_outcomes_were_attributed(month: Path, monkeypatch: 
     total = attributed(Numbers.open(month).attribution())["total"].iloc[0]
     (said,) = [m.value for m in run("sources", month, monkeypatch).markdown if "attributed to a message" in m.value]
     assert said.startswith(f"Of {total:,} outcomes ") and "% to a message or at least a campaign, 0.00% to nothing." in said
+
+
+def test_receivers_shows_what_each_counted_with_its_own_denominator(month: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = run("receivers", month, monkeypatch)
+    app.selectbox(key="period").set_value("everything").run()
+    said = " ".join(h.body for h in app.get("html"))
+    assert "messages with your domains in the From that 4 receivers saw" in said
+    assert all(
+        name in said for name in ("Google", "Yahoo", "Microsoft", "GMX &amp; web.de", "certificate expired", "no send log of ours knows")
+    )
+    captions = " ".join(c.value for c in app.caption)
+    assert "Divided by messages that the reporting receivers saw" in captions and "Google does not tell how many" in captions
+    assert len(app.get("arrow_vega_lite_chart")) + len(app.get("vega_lite_chart")) == 3
+    assert not app.info and not app.multiselect
