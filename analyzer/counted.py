@@ -15,11 +15,6 @@ NAMES = {
     "amazonses.com": "Amazon SES", "fastmail.com": "Fastmail", "google": "Google", "microsoft": "Microsoft",
 }  # fmt: skip
 """How reporters call themselves, in small letters -> how people call them."""
-RATES = {
-    Measure.SPAM_RATE: "of what reached the inbox was called spam by people", Measure.SPF_RATE: "passed SPF", Measure.DKIM_RATE: "passed DKIM",
-    Measure.DMARC_RATE: "passed DMARC", Measure.TLS_RATE: "came over TLS", Measure.ERROR_RATE: "was refused or put off",
-    Measure.COMPLAINT_RATE: "of the message recipients called it junk",
-}  # fmt: skip
 
 
 def reporter(name: str | None) -> str:
@@ -38,28 +33,28 @@ def sentences(report: Report) -> list[tuple[str, list[Outcome]]]:
     for o in observed(report):
         place = (o.measure, o.original.sender, o.original.sending_ip, o.at) if o.original else (o.measure, None, None, o.at)
         groups.setdefault(place, []).append(o)
-    said = [(_SAY.get(rows[0].measure or Measure.DMARC, _rate)(reporter(report.reporting_mta), rows), rows) for rows in groups.values()]
+    who = reporter(report.reporting_mta)
+    said = [(_SAY[measure](who, rows), rows) for (measure, *_), rows in groups.items() if measure in _SAY]
     return sorted(said, key=lambda found: -_sum(found[1]))
 
 
 def headline(report: Report) -> str:
     """All of it in a sentence."""
     said = sentences(report)
+    if not said:
+        return f"{report.why or 'nothing was counted'}."
     if len(said) == 1:
         return f"{said[0][0]}."
     rows = [o for _, group in said for o in group]
     measure = rows[0].measure
     who = reporter(report.reporting_mta)
     if measure is Measure.DMARC:
-        domains = sorted({_domain(o) for o in rows})
-        name = domains[0] if len(domains) == 1 else f"{len(domains)} domains"
+        name = _domains(rows)
         addresses = len({o.original.sending_ip for o in rows if o.original})
         return (
             f"{who} counted {_many(_sum(rows), 'message')} from {_many(addresses, 'address')} as {name}{_day(rows[0].at)}: {_passed(rows)}."
         )
-    if measure is Measure.TLS:
-        return f"{_tls(who, rows)}."
-    return f"{who} tells {_many(len(rows), 'number')} of our mail; the first: {said[0][0]}."
+    return f"{_tls(who, rows)}."
 
 
 def _dmarc(who: str, rows: Sequence[Outcome]) -> str:
@@ -89,7 +84,7 @@ def _tls(who: str, rows: Sequence[Outcome]) -> str:
     well = failures.pop("success", 0)
     bad = ", ".join(f"{count:,.0f} failed ({kind.replace('-', ' ')})" for kind, count in failures.items() if count)
     total = _many(_sum(rows), "session")
-    return f"{who} made {total} with the mail hosts of {_domain(rows[0])}{_day(rows[0].at)}: {well:,.0f} with TLS as it should be{', ' + bad if bad else ''}"
+    return f"{who} made {total} with the mail hosts of {_domains(rows)}{_day(rows[0].at)}: {well:,.0f} with TLS as it should be{', ' + bad if bad else ''}"
 
 
 def _failure(who: str, rows: Sequence[Outcome]) -> str:
@@ -98,24 +93,19 @@ def _failure(who: str, rows: Sequence[Outcome]) -> str:
     return f"{_many(_sum(rows), 'message')}{ip} as {_domain(o)} failed authentication at {who}: {o.authentication or 'it does not say how'}"
 
 
-def _rate(who: str, rows: Sequence[Outcome]) -> str:
-    o = rows[0]
-    about = o.original.sending_ip if o.original and o.original.sending_ip else _domain(o)
-    if o.measure is Measure.FILTER_RESULT:
-        return f"{who} colours {about} {o.reply_type}{_day(o.at)}"
-    if o.measure is Measure.TRAP_HITS:
-        return f"{who} saw {_many(_sum(rows), 'message')} from {about} to addresses that nobody has{_day(o.at)}"
-    value = o.diagnostic or (f"{o.value:.2%}" if o.value is not None else "an untold share")
-    return f"{who}: {value} of the mail of {about}{_day(o.at)} {RATES.get(o.measure or Measure.SPAM_RATE, '')}"
-
-
-_SAY: dict[Measure, Callable[[str, Sequence[Outcome]], str]] = {
+_SAY: dict[Measure | None, Callable[[str, Sequence[Outcome]], str]] = {
     Measure.DMARC: _dmarc, Measure.TLS: _tls, Measure.DMARC_FAILURE: _failure,
 }  # fmt: skip
+"""What reports tell. Statistics are files, and have no sentences: their numbers stand on the page Receivers."""
 
 
 def _sum(rows: Sequence[Outcome]) -> float:
     return sum(o.messages or 0 for o in rows)
+
+
+def _domains(rows: Sequence[Outcome]) -> str:
+    names = {_domain(o) for o in rows}
+    return min(names) if len(names) == 1 else f"{len(names)} domains"
 
 
 def _domain(o: Outcome) -> str:

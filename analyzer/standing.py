@@ -91,7 +91,7 @@ def _stranger(domain: str, rows: pd.DataFrame, known: bool) -> Finding:
     protects = (
         "The policy keeps the rest out."
         if failed - let
-        else f"Then move the policy of {domain} on to quarantine, so that receivers keep such mail out."
+        else f"When nothing of yours fails any more, move the policy of {domain} on to quarantine, so that receivers keep such mail out."
     )
     return Finding(
         "watch" if let else "know", f"{failed:,} messages from {who} {claim} fail DMARC as {domain}; {_outcome(failed, let)}",

@@ -150,6 +150,10 @@ def test_explain_says_it_in_words() -> None:
     assert explain(tls_report(policy(10, 3, detail(count=3)))).headline == (
         "Company-X made 13 sessions with the mail hosts of shop.example on 24 Nov 2026: 10 with TLS as it should be, 3 failed (certificate expired)."
     )
+    two = tls_report(policy(10, 0), {**policy(5, 0), "policy": {"policy-type": "no-policy-found", "policy-domain": "news.shop.example"}})
+    assert (
+        explain(two).headline == "Company-X made 15 sessions with the mail hosts of 2 domains on 24 Nov 2026: 15 with TLS as it should be."
+    )
     assert explain(FAILURE).headline == (
         "3 messages from 192.0.2.77 as shop.example failed authentication at receiver.example: dmarc=fail delivery=reject."
     )
