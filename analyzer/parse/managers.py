@@ -79,10 +79,12 @@ def _of_subscribers(message: Message, own: str) -> Report | None:
     reader = message.top.header("to").lower()
     found = [m for m in address.ADDRESS.finditer(own) if m[0].lower() not in reader and not _OWNER.match(m[0])][:_MOST_SUBSCRIBERS]
     found = [m for m in found if m[0].partition("@")[2].lower() != sender_of(message.top).partition("@")[2].lower()]
+    if not found:
+        return None  # it tells a subscriber of his own mail, or nobody's name
     enclosed = "\n".join(p.text()[:_ADDRESSED] for p in message.parts[1:10] if p.type == "text/plain" and p.text() not in own)
     ends = [m.start() for m in found[1:]] + [len(own)]
     outcomes = {
         m[0].lower(): describe(Outcome(Kind.BOUNCED, m[0]), f"{own[m.end() : end]}\n\n{enclosed if len(found) == 1 else ''}".strip(), True)
         for m, end in zip(found, ends, strict=True)
     }
-    return Report(Kind.BOUNCED, "list", tuple(outcomes.values()), reported_at=date(message.top.header("date"))) if outcomes else None
+    return Report(Kind.BOUNCED, "list", tuple(outcomes.values()), reported_at=date(message.top.header("date")))

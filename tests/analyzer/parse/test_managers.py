@@ -48,3 +48,21 @@ def test_a_refused_post_is_a_bounce_of_the_list(sender: str, text: str, reason: 
 )
 def test_other_words_of_lists_and_people_are_none(data: bytes) -> None:
     assert parse_message(data).kind is not Kind.BOUNCED
+
+
+def test_subscribers_whose_mail_comes_back_are_told_to_the_owner() -> None:
+    """Each with his own words."""
+    text = "These subscribers were removed from the list gardeners because of errors:\n\n  ann@far.example\n    Last error: 5.1.1 no such user\n  ben@near.example\n    Last error: 5.2.2 over quota\n"
+    report = parse_message(message("listserv@lists.club.example", text))
+    assert [(o.recipient, classify(o, report).reason) for o in report.outcomes] == [
+        ("ann@far.example", "user-unknown"),
+        ("ben@near.example", "mailbox-full"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "who", ["", "Member: news@shop.example\n", "Questions? gardeners-request@lists.club.example\n", "Ask ann@lists.club.example.\n"]
+)
+def test_a_subscriber_who_is_told_of_his_own_mail_is_no_bounce(who: str) -> None:
+    text = f"Your membership in gardeners has been disabled due to excessive bounces.\n{who}"
+    assert parse_message(message("gardeners-bounces@lists.club.example", text)).outcomes == ()
