@@ -128,14 +128,15 @@ class LogCollector:
     def _read(self, found: _Found, newest: bool, batch: _Batch, progress: Progress) -> set[tuple[int, int, int]]:
         """Hands on what is new in one file; gives the file, if it was read to its end as it is."""
         with LogFile(found.path) as file:
-            age = time.time() - file.stat.st_mtime
-            if file.packed and age < SETTLED and file.stat.st_mode & 0o222:
+            # either way: a file from before the clock was set back is of hours to come, and at rest all the same
+            settled = abs(time.time() - file.stat.st_mtime) > SETTLED
+            if file.packed and not settled and file.stat.st_mode & 0o222:
                 return set()  # somebody is packing it: later on it need be unpacked but once
             slot, mark = batch.book.find(file.first, file.stat.st_ino)
             end = start = mark.offset if mark else 0
             if start != file.unpacked_size():
                 file.seek(start)
-                for block, end in _blocks(file, start, final=file.finished or (not newest and age > SETTLED)):
+                for block, end in _blocks(file, start, final=file.finished or (not newest and settled)):
                     if not file.is_as_it_was():
                         return set()
                     through = file.at_end() and not file.damaged

@@ -231,6 +231,17 @@ def test_an_archive_that_is_just_being_written_waits(followed: Followed) -> None
     assert (followed.taken(), followed.notes) == (lines(10, 20), [])
 
 
+def test_an_archive_from_before_the_clock_was_set_back_is_read(followed: Followed) -> None:
+    """It bears a time of hours to come; until then it may have been deleted."""
+    followed.write(lines(10))
+    os.utime(followed.log, (time.time() + 7200,) * 2)
+    followed.rotate()
+    followed.pack("mail.log.1")
+    followed.write(lines(10, 20))
+    followed.collect()
+    assert sorted(followed.taken().splitlines()) == sorted(lines(20).splitlines())
+
+
 def test_a_damaged_archive_is_told_once_and_what_came_before_is_kept(followed: Followed) -> None:
     packed = gzip.compress(os.urandom(1).join(lines(n, n + 3000) for n in range(0, 30_000, 3000)))
     (followed.folder / "mail.log.1.gz").write_bytes(packed[: len(packed) // 2])
