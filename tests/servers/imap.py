@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -66,11 +68,15 @@ def impostor(
 
 
 class Proxy:
-    """A way to a server on loopback that can die without a word: nothing goes through any more, and nobody hangs up."""
+    """A way to a server on loopback that can die without a word (nothing goes through any more, and nobody hangs up), or break off in the middle."""
 
     def __init__(self, target: int) -> None:
         self._target, self.connections, self._dead = target, 0, 0
+        self._limit: int | None = None
         self._open: list[socket.socket] = []
+        self.asked: dict[int, bytes] = {}  # the number of a connection -> what the client has asked last
+        self.cuts: list[bytes] = []  # as that, of the connections that were broken off
+        self.bodies = 0  # messages that the server has given
 
     def __enter__(self) -> Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -93,21 +99,47 @@ class Proxy:
         """Lets nothing through on the connections that there are; later ones are good."""
         self._dead = self.connections
 
+    def cut_after(self, size: int | None) -> None:
+        """Resets each later connection once the server has said so many bytes; None: no more."""
+        self._limit = size
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._target))
                 self.connections += 1
-                self._open += [client, server]
-                for one, other in ((client, server), (server, client)):
-                    self._threads.append(threading.Thread(target=self._carry, args=(self.connections, one, other)))
-                    self._threads[-1].start()
+                self._open = [one for one in self._open if one.fileno() >= 0] + [client, server]
+                self._threads.append(threading.Thread(target=self._carry, args=(self.connections, client, server)))
+                self._threads[-1].start()
 
-    def _carry(self, number: int, one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                if number > self._dead:
-                    other.sendall(data)
-            if number > self._dead:
-                other.shutdown(socket.SHUT_WR)
+    def _carry(self, number: int, client: socket.socket, server: socket.socket) -> None:
+        limit, said, heard = self._limit, 0, [client, server]
+        with contextlib.suppress(OSError), client, server:
+            while heard:
+                for one in select.select(heard, [], [])[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        if number > self._dead:
+                            return
+                        heard.remove(one)
+                    elif number <= self._dead:
+                        continue
+                    elif one is client:
+                        self.asked[number] = data
+                        server.sendall(data)
+                    else:
+                        said += len(data)
+                        self.bodies += data.count(b"BODY[]")
+                        if limit is not None and said > limit:
+                            client.sendall(data[: len(data) - (said - limit)])
+                            self.cuts.append(self.asked.get(number, b""))
+                            reset(client)
+                            return
+                        client.sendall(data)
+
+
+def reset(connection: socket.socket) -> None:
+    """Hangs up without a farewell."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
