@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test notebook lint format lock score bench fuzz clean
+.PHONY: demo test notebook lint format lock score bench fuzz faults clean
 
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
@@ -33,6 +33,9 @@ bench: .venv/ready  ## what is fast, beside public tools in the same run
 fuzz: .venv/ready  ## ten minutes of bytes that nobody meant, through reading and judging (SECONDS=600); a find is left in .fuzz
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris>=3,<4"
 	$(BIN)/python -m benchmarks.fuzz .fuzz/seeds -max_total_time=$(or $(SECONDS),600)
+
+faults: .venv/ready  ## everything killed, cut and filled up, so often (ROUNDS=200), and what was lost or doubled; writes benchmarks/FAULTS.md
+	$(BIN)/python -m tests.faults $(or $(ROUNDS),200)
 
 lock:  ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock

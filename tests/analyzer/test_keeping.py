@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,62 +133,6 @@ def test_no_address_stands_in_an_event(tmp_path: Path) -> None:
     (row,) = rows(store)
     assert "u77@" not in str({k: v for k, v in row.items() if k != "diagnostic"})
     assert store.inbox.addresses([str(row["recipient_key"])]) == {row["recipient_key"]: "u77@customer.example"}
-
-
-KEEPER = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from analyzer.store import Store
-from tests.analyzer.test_keeping import bounce
-store = Store(Path(sys.argv[1]))
-n = int(sys.argv[2])
-while True:
-    store.inbox.keep([bounce(n), bounce(n + 1)])
-    print(n, flush=True)
-    n += 2
-"""
-FLUSHER = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from analyzer import pipeline
-pipeline.BATCH_CAPTURES = 7
-from analyzer.store import Store
-store = Store(Path(sys.argv[1]))
-while True:
-    pipeline.flush(store)
-"""
-
-
-def test_kill_9_loses_nothing_that_was_acknowledged_and_doubles_nothing(tmp_path: Path) -> None:
-    """A keeper and two flushers that race, killed at random instants."""
-    root = str(Path(__file__).parents[2])
-    Store(tmp_path).inbox.close()
-    acknowledged = 0
-    chance = random.Random(7)
-    for n in range(5):
-        first = n * 1_000_000
-        keeper = subprocess.Popen([sys.executable, "-c", KEEPER.format(root=root), str(tmp_path), str(first)], stdout=subprocess.PIPE)
-        flushers = [
-            subprocess.Popen([sys.executable, "-c", FLUSHER.format(root=root), str(tmp_path)], stderr=subprocess.DEVNULL) for _ in range(2)
-        ]
-        assert keeper.stdout is not None
-        keeper.stdout.readline()
-        time.sleep(chance.uniform(0.5, 1.5))
-        for process in (keeper, *flushers):
-            os.kill(process.pid, signal.SIGKILL)
-        acknowledged += 2 * (1 + keeper.stdout.read().count(b"\n"))
-        for process in (keeper, *flushers):
-            process.wait()
-        keeper.stdout.close()
-    store = Store(tmp_path)
-    flush(store)
-    for table in ("captures", "events"):
-        ids = [str(r["capture_id"]) for r in rows(store, table)]
-        assert len(ids) == len(set(ids))
-        # a commit that the kill cut off from its acknowledgement may be there too: one pair a round at the most
-        assert acknowledged <= len(ids) <= acknowledged + 10
 
 
 @pytest.mark.parametrize("content", [b"this is no database at all" * 100, b"SQLite format 3\x00" + b"\xff" * 4000])

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import random
-import subprocess
-import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +24,6 @@ from tests.analyzer.parse.webhook_bodies import ISO, ONE
 from tests.servers import free_port, until
 from tests.servers.http import SECRET, SHOWN, SIGN, FakeSns, bodies, metric, receiver, sns, tables
 
-KILLS = int(os.environ.get("MAILHEALTH_KILLS", "5"))
 SIGNED = [name for name in SIGN if name not in SHOWN]
 BEARER = {"Authorization": f"Bearer {SECRET}"}
 
@@ -308,56 +299,3 @@ def test_check_names_what_is_missing(table: dict[str, Any], said: str) -> None:
 
 def test_a_good_configuration_passes() -> None:
     HttpCollector("hooks", source(**tables())).check()
-
-
-@pytest.mark.timeout(60 * KILLS)
-def test_kill_9_loses_nothing_that_was_acknowledged_and_doubles_nothing(tmp_path: Path) -> None:
-    """MAILHEALTH_KILLS=50 kills it fifty times instead of a few."""
-    port, numbers, chance = free_port(), count(), random.Random(KILLS)
-    (tmp_path / "mailhealth.toml").write_text(
-        f"[sources.hooks]\ntype = 'http'\nport = {port}\n[sources.hooks.brevo]\nsecret = '{SECRET}'\n"
-    )
-    acknowledged: list[int] = []
-    tried: list[int] = []
-
-    def send(stop: threading.Event) -> None:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=BEARER, timeout=10) as client:
-            while not stop.is_set():
-                n = next(numbers)
-                tried.append(n)
-                with suppress(httpx.TransportError):
-                    for _ in range(2):  # providers send some twice
-                        if client.post("/webhooks/brevo", content=b'{"event": "delivered", "n": %d}' % n).status_code == 200:
-                            acknowledged.append(n)
-
-    for _ in range(KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "analyzer", "run", "hooks"], cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        stop, before = threading.Event(), len(acknowledged)
-        senders = [threading.Thread(target=send, args=(stop,)) for _ in range(4)]
-        try:
-            until(lambda: _answers(port), 60, "the receiver")
-            for sender in senders:
-                sender.start()
-            until(lambda n=before: len(acknowledged) > n, 30, "the first answer of this round")  # type: ignore[misc]
-            time.sleep(chance.uniform(0, 1))
-        finally:
-            process.kill()
-            process.wait()
-            stop.set()
-            for sender in senders:
-                if sender.ident:
-                    sender.join()
-    store = Store(tmp_path / "mailhealth-data")
-    flush(store)
-    filed = Counter(json.loads(row["data"])["n"] for row in store.lake.rows("captures"))
-    print(f"{KILLS} kills, {len(tried)} bodies tried, {len(set(acknowledged))} acknowledged, {len(filed)} filed")
-    assert set(acknowledged) <= set(filed) <= set(tried)
-    assert set(filed.values()) == {1}
-
-
-def _answers(port: int) -> bool:
-    with suppress(httpx.TransportError):
-        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-    return False

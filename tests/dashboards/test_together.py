@@ -24,7 +24,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from analyzer.store import Store
-from tests.analyzer.cli.test_serve import Load, filed, serving
+from tests.analyzer.cli.test_serve import serving
 from tests.dashboards.conftest import PAGES, drawn
 from tests.servers import free_port, until
 
@@ -109,9 +109,9 @@ def read_notebook(folder: Path, reader: Reader, stop: threading.Event) -> None:
 @pytest.mark.timeout(180 + 2 * SECONDS)
 def test_all_at_once_on_one_store(tmp_path: Path, chromium: Any) -> None:
     (tmp_path / "sends.csv").write_text("message_id,recipient,at\n")
-    load, stop, page_port = Load(pause=0.02), threading.Event(), free_port()
+    stop, page_port = threading.Event(), free_port()
     notebook, browser = Reader(), Reader()
-    with serving(tmp_path, page=page_port, flush=1, more=TABLE) as running, load.on(running.port, clients=3):
+    with serving(tmp_path, page=page_port, flush=1, more=TABLE) as (served, site), site.sending(pause=0.02) as book:
         threads = [threading.Thread(target=write_sends, args=(tmp_path / "sends.csv", stop)),
                    threading.Thread(target=read_notebook, args=(tmp_path, notebook, stop))]  # fmt: skip
         for thread in threads:
@@ -131,21 +131,20 @@ def test_all_at_once_on_one_store(tmp_path: Path, chromium: Any) -> None:
             stop.set()
             for thread in threads:
                 thread.join(90)
-        family = {p.pid for p in running.family()}
-        running.process.terminate()
-        assert running.process.wait(40) == 0
-        said = running.said()
-    assert len(family) == 5, "supervisor, flusher, two sources, dashboard"
+        family = {p.pid for p in served.family()}
+        served.process.terminate()
+        assert served.process.wait(40) == 0
+        said = served.said()
+    assert len(family) == 6, "supervisor, flusher, three sources, dashboard"
     assert "ended with code" not in said and "cannot flush" not in said and "Traceback" not in said, said
     assert not notebook.failed, notebook.failed
     for earlier, later in pairwise(notebook.counts):
         assert all(a <= b for a, b in zip(earlier, later, strict=True)), "a count fell"
     assert notebook.counts[-1][-1] > notebook.counts[0][-1]
-    numbers, captures, events = filed(tmp_path)
-    assert load.acknowledged <= numbers.keys()
-    assert set(numbers.values()) == {1} and captures.keys() == events.keys()
-    lake = Store(tmp_path / "mailhealth-data").lake
-    print(f"\n{SECONDS:.0f} s: {len(load.acknowledged)} reports acknowledged, {sum(events.values())} events, {lake.version()} commits")
+    account = site.account(struck=0)
+    assert (account.lost, account.doubled) == (0, 0)
+    lake = Store(site.path).lake
+    print(f"\n{SECONDS:.0f} s: {len(book.acknowledged)} reports and webhooks acknowledged, {lake.version()} commits")
     print(f"notebook: {notebook}, last counts {notebook.counts[-1]}\nbrowser: {browser}")
     for name in ("captures", "events"):
         print(
