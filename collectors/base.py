@@ -70,7 +70,7 @@ class Collector(Protocol):
         """One pass over what is there now. Acknowledges nothing before `keep` returned. Raises SourceFailed, KeepFailed."""
 
     def watch(self, keep: Keep, cursor: Cursor, stop: threading.Event, progress: Progress = silent) -> None:
-        """Collects until `stop` is set, reconnecting with growing pauses; returns within a few seconds of `stop`."""
+        """Collects until `stop` is set, and returns within a few seconds of it. A source that cannot be read, and a `keep` that fails, are told and tried again."""
 
 
 def look(
@@ -80,7 +80,7 @@ def look(
     while True:
         try:
             collect(keep, cursor, progress)
-        except SourceFailed as e:
+        except (SourceFailed, KeepFailed) as e:
             progress(0, None, str(e))
         if stop.wait(every):
             return

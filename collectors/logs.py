@@ -19,7 +19,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.model import LOG, Capture
-from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+from collectors.base import Cursor, Keep, KeepFailed, Progress, SourceFailed, Tally, silent
 from collectors.rotation import Book, LogFile, Mark
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class LogCollector:
                 if files != before or polls % LOOK_ANYWAY == 0:
                     self.collect(keep, cursor, progress)
                 before, polls = files, polls + 1
-            except SourceFailed as e:
+            except (SourceFailed, KeepFailed) as e:
                 progress(0, None, str(e))
             if stop.wait(POLL_SECONDS):
                 return
@@ -165,6 +165,7 @@ class _Batch:
     def __init__(self, keep: Keep, book: Book) -> None:
         self._keep, self.book, self.tally = keep, book, Tally()
         self._captures, self._slots = list[Capture](), set[str]()
+        self.read: set[tuple[int, int, int]] = set()  # files that were read to their end; once all is kept, there is nothing new in them
 
     def add(self, capture: Capture, slot: str | None, mark: Mark) -> str:
         """Adds a block, and how far its file is read with it; keeps what has gathered when it is enough."""

@@ -19,7 +19,7 @@ import pytest
 
 from analyzer.model import Capture, KeepFailed
 from collectors import build
-from collectors.base import Collector, Keep, Tally
+from collectors.base import Collector, Keep, Progress, Tally, silent
 
 NULL_SENDER = b"Return-Path: <>\nFrom: MAILER-DAEMON@x.example\nSubject: n\n\nnull sender\n"
 OCTETS = bytes(range(256)).replace(b"\r", b"").replace(b"\n", b"")
@@ -46,6 +46,13 @@ def once(keep: Keep) -> Keep:
         return keep(captures, cursor)
 
     return kept
+
+
+class _Impatient(threading.Event):
+    """A signal to stop for whose absence nobody waits long."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return super().wait(None if timeout is None else min(timeout, 0.01))
 
 
 class CollectorContract:
@@ -161,11 +168,30 @@ class CollectorContract:
             self.bring()
             _until(lambda: self.kept() == self.sent(sent), "the entries")
 
+    def test_watching_outlives_a_disk_that_is_full_for_a_while(self, tmp_path: Path) -> None:
+        """It says so, and all is kept when there is room."""
+        sent, said, fails = [*self.special, self.entry(0)], list[str](), iter(range(2))
+
+        def keep(captures: Sequence[Capture], cursor: Mapping[str, str] | None = None) -> int:
+            return full(captures) if next(fails, None) is not None else self.inbox.keep(captures, cursor)
+
+        def progress(done: int, total: int | None, note: str = "") -> None:
+            said.append(note)
+
+        def all_kept() -> bool:
+            with suppress(KeepFailed):
+                self.bring()
+            return self.kept() == self.sent(sent)
+
+        with self.watched(self.collector(tmp_path, sent), keep, progress):
+            _until(all_kept, "the entries")
+        assert any("the disk is full" in note for note in said)
+
     @contextmanager
-    def watched(self, collector: Collector, keep: Keep) -> Iterator[None]:
+    def watched(self, collector: Collector, keep: Keep, progress: Progress = silent) -> Iterator[None]:
         """The collector at its work."""
-        stop = threading.Event()
-        thread = threading.Thread(target=collector.watch, args=(keep, lambda: self.inbox.cursor(collector.name), stop))
+        stop = _Impatient()
+        thread = threading.Thread(target=collector.watch, args=(keep, lambda: self.inbox.cursor(collector.name), stop, progress))
         thread.start()
         try:
             yield

@@ -15,7 +15,7 @@ from imapclient.exceptions import IMAPClientError
 
 from analyzer.config import ConfigError
 from analyzer.sources import ImapSource
-from collectors.base import Cursor, Keep, Progress, SourceFailed, Tally, silent
+from collectors.base import Cursor, Keep, KeepFailed, Progress, SourceFailed, Tally, silent
 from collectors.imap.after import means
 from collectors.imap.folder import FolderFailed, Reader
 from collectors.imap.session import GARBLED, LOST, PARTING, Mailbox, Session, gone, reason
@@ -70,7 +70,7 @@ class ImapCollector:
                         self._look(session, keep, cursor, progress)
                         pause = 1.0
                         self._wait(session.client, stop)
-            except (SourceFailed, ConfigError) as e:
+            except (SourceFailed, ConfigError, KeepFailed) as e:
                 progress(0, None, f"{e} Next attempt in {pause:.0f} s.")
                 stop.wait(pause * random.uniform(0.8, 1.2))  # noqa: S311 - spreads clients, keeps no secret
                 pause = min(pause * 2, 300.0)
