@@ -9,40 +9,35 @@ from pathlib import Path
 
 from analyzer.store import Store
 from tests.conftest import lacking
-from tests.faults.site import MAIL, Account, Site
-from tests.faults.twice import imap_table, waiting
-from tests.servers import end, until
-from tests.servers.dovecot import running
+from tests.faults.mailbox import with_mailbox
+from tests.faults.site import Account
+from tests.servers import end
 
 LEAST, MOST = 10 * 60, 6 * 3600  # seconds that it is set back by; a whole run takes less than the least
 
 
 def clock_set_back(place: Path, rounds: Iterable[int]) -> Account:
     """Each round sets the clock of the SMTP server, the HTTP receiver, the collector of a mailbox and the flusher back by up to six hours while mail and webhooks come in,
-    starts the collector of the mailbox anew, and sets the clock right again (libfaketime; the monotonic clock goes on, as it does in earnest). Every time in the lake must be one that the clock has
-    shown. Struck: the captures that were taken under a clock that had been set back."""
+    starts the collector of the mailbox anew, and sets the clock right again (libfaketime; the monotonic clock goes on, as it does in earnest). Every time in the lake must
+    be one that the clock has shown. Struck: the captures that were taken under a clock that had been set back."""
     began, clock = datetime.now(UTC), place / "clock"
     _set(clock, 0)
-    with running() as server:
-        mailbox = server.mailbox()
-        with Site(place, more=imap_table(mailbox, server.plain)) as site:
-            faked = _faked(clock)
-            *_, box = site.start("sink", "hooks", "flusher", "box", environment=faked)
-            with site.sending(pause=0.03) as book:
-                for _ in rounds:
-                    for back in (0, site.chance.randint(LEAST, MOST)):
-                        _set(clock, -back)
-                        if back:
-                            end(box)
-                            (box,) = site.start("box", environment=faked)
-                        n, data = book.write(MAIL)
-                        mailbox.deliver(data)
-                        book.acknowledged.add(n)
-                        book.more(lambda: book.answered, 30, "an answer of each server")
-                        until(lambda: not waiting(mailbox), 30, "the collector of the mailbox")
-                        site.filing()
-            assert site.alive()
-            account = site.account(struck=0)
+    with with_mailbox(place) as (site, box):
+        faked = _faked(clock)
+        *_, collector = site.start("sink", "hooks", "flusher", "box", environment=faked)
+        with site.sending(pause=0.03) as book:
+            for _ in rounds:
+                for back in (0, site.chance.randint(LEAST, MOST)):
+                    _set(clock, -back)
+                    if back:
+                        end(collector)
+                        (collector,) = site.start("box", environment=faked)
+                    box.deliver()
+                    book.more(lambda: book.answered, 30, "an answer of each server")
+                    box.emptied("under a clock set back")
+                    site.filing()
+        assert site.alive()
+        account = site.account(struck=0)
         return replace(account, struck=_times(Store(site.path), began))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from analyzer.store import Store
+from tests.faults.mailbox import with_mailbox
 from tests.faults.site import Account, Site
 from tests.servers import until
 from tests.servers.serving import running
@@ -17,15 +18,16 @@ BUSIER = "from analyzer import lake, pipeline; pipeline.BATCH_CAPTURES, pipeline
 
 
 def collector_killed(place: Path, rounds: Iterable[int]) -> Account:
-    """Each round starts the SMTP server and the HTTP receiver and kills both with -9 while mail and webhooks come in; the flusher goes on.
+    """Each round starts the SMTP server, the HTTP receiver and the collector of a mailbox, and kills all three with -9 while mail and webhooks come in; the flusher goes on.
     Struck: the rounds in which a message had begun and was not answered."""
     struck = 0
-    with Site(place) as site:
+    with with_mailbox(place) as (site, box):
         site.start("flusher")
         with site.sending() as book:
             for _ in rounds:
-                started = site.start("sink", "hooks")
+                started = site.start("box", "sink", "hooks")
                 book.more(lambda: book.answered, 30, "the first answers of this round")
+                box.deliver(site.chance.randint(1, 20), 20_000)
                 time.sleep(site.chance.uniform(0, 0.3))
                 before = book.cut.total()
                 for process in started:
@@ -34,8 +36,9 @@ def collector_killed(place: Path, rounds: Iterable[int]) -> Account:
                     process.wait()
                 time.sleep(0.05)  # for the clients to notice
                 struck += book.cut.total() > before
-            site.start("sink", "hooks")
+            site.start("box", "sink", "hooks")
             book.more(lambda: book.answered, 30, "an answer after all that")
+            box.emptied("after all that")
         return site.account(struck)
 
 

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from tests.conftest import lacking
-from tests.faults.site import MAIL, Account, Site
-from tests.faults.twice import imap_table, waiting
-from tests.servers import until
-from tests.servers.dovecot import Mailbox, running
+from tests.faults.mailbox import with_mailbox
+from tests.faults.site import Account
 
 DISK, ROOM = 512 << 20, 16 << 20  # bytes: of the disk, and free on it while it is not full
 BLOCK = 4096
@@ -25,7 +23,7 @@ BUSY = 0.2  # seconds that a part waits for a lock; the 60 of everyday would mak
 def disk_full(place: Path, rounds: Iterable[int]) -> Account:
     """Each round fills the disk of the store to the last byte while mail and webhooks come in, a mail stands in the mailbox and the flusher files, until both servers have
     refused something, and frees it a moment later; the same processes must then take and file again. Struck: the messages refused with 451 or 503."""
-    with _disk(place / "disk") as disk, _site(place, disk / "store") as (site, mailbox), (disk / "ballast").open("wb") as ballast:
+    with _disk(place / "disk") as disk, with_mailbox(place, disk / "store") as (site, box), (disk / "ballast").open("wb") as ballast:
         site.start("sink", "hooks", "box", "flusher")
         _fill(ballast, ROOM)
         with site.sending(pause=0.02, size=8_000) as book:
@@ -33,31 +31,16 @@ def disk_full(place: Path, rounds: Iterable[int]) -> Account:
                 site.filing()
                 _squeeze(site.path / "inbox.sqlite")
                 _fill(ballast)
-                _deliver(site, mailbox)
+                box.deliver()
                 book.more(lambda: book.refused, 30, "a refusal of each server on a full disk")
                 time.sleep(site.chance.uniform(0, 0.3))
                 _fill(ballast, ROOM)
                 book.more(lambda: book.answered, 30, "an answer of each server when there is room again")
-                until(lambda: not waiting(mailbox), 60, "the collector of the mailbox when there is room again")
+                box.emptied("when there is room again")
             site.filing()
         assert "flusher: cannot flush" in site.said() and "box: " in site.said()
         assert site.alive(), "a part did not outlive the full disk"
         return site.account(book.refused.total())
-
-
-@contextmanager
-def _site(place: Path, store: Path | None = None) -> Iterator[tuple[Site, Mailbox]]:
-    """A site with a mailbox."""
-    with running() as server:
-        mailbox = server.mailbox()
-        with Site(place, store, more=imap_table(mailbox, server.plain)) as site:
-            yield site, mailbox
-
-
-def _deliver(site: Site, mailbox: Mailbox) -> None:
-    n, data = site.book.write(MAIL)
-    mailbox.deliver(data)
-    site.book.acknowledged.add(n)
 
 
 @contextmanager
@@ -103,18 +86,18 @@ def _squeeze(inbox: Path) -> None:
 def inbox_locked(place: Path, rounds: Iterable[int]) -> Account:
     """Each round another process holds an exclusive transaction on the inbox for longer than the parts wait for it (0.2 s here, 60 s else) while mail and webhooks
     come in, a mail stands in the mailbox and the flusher files; the same processes must then take and file again. Struck: the messages refused with 451 or 503."""
-    with _site(place) as (site, mailbox):
+    with with_mailbox(place) as (site, box):
         site.start("sink", "hooks", "box", "flusher", first=f"from analyzer import inbox; inbox.BUSY_SECONDS = {BUSY}")
         with site.sending() as book, closing(sqlite3.connect(site.path / "inbox.sqlite", timeout=60, isolation_level=None)) as other:
             site.filing()
             for _ in rounds:
                 other.execute("BEGIN EXCLUSIVE")
-                _deliver(site, mailbox)
+                box.deliver()
                 book.more(lambda: book.refused, 30, "a refusal of each server over a locked inbox")
                 time.sleep(site.chance.uniform(0, 0.2))
                 other.execute("ROLLBACK")
                 book.more(lambda: book.answered, 30, "an answer of each server when the lock is gone")
-                until(lambda: not waiting(mailbox), 60, "the collector of the mailbox when the lock is gone")
+                box.emptied("when the lock is gone")
                 site.filing()
         assert "flusher: cannot flush" in site.said() and "box: " in site.said()
         assert site.alive(), "a part did not outlive the lock"

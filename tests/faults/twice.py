@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import signal
 import threading
 import time
@@ -13,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from tests.faults.site import MAIL, WEBHOOK, Account, Http, Site
+from tests.faults.mailbox import Box, imap_table
+from tests.faults.site import WEBHOOK, Account, Http, Site
 from tests.servers import until
-from tests.servers.dovecot import Mailbox, running
+from tests.servers.dovecot import running
 from tests.servers.imap import Proxy
 
 TIMES = 46
@@ -70,29 +70,16 @@ def two_collectors(place: Path, rounds: Iterable[int]) -> Account:
     with running() as server, Proxy(server.plain) as way:
         mailbox = server.mailbox()
         with Site(place, more=imap_table(mailbox, way.port)) as site:
+            box = Box(site, mailbox)
             _, *both = site.start("flusher", "box", "box")
             until(lambda: sum(b"SEARCH" in asked for asked in list(way.asked.values())) == 2, 30, "both collectors")
             for _ in rounds:
-                letters = [site.book.write(MAIL, site.chance.randint(0, 20_000)) for _ in range(site.chance.randint(1, 40))]
                 # both wake over the same new mail
                 for collector in both:
                     collector.send_signal(signal.SIGSTOP)
-                mailbox.deliver(*(data for _, data in letters))
+                box.deliver(site.chance.randint(1, 40), 20_000)
                 for collector in both:
                     collector.send_signal(signal.SIGCONT)
-                site.book.acknowledged |= {n for n, _ in letters}
-                until(lambda: not waiting(mailbox), 60, "the collectors")
+                box.emptied("and its twin")
             site.stop()
             return site.account(way.bodies - len(site.book.written))
-
-
-def imap_table(mailbox: Mailbox, port: int) -> str:
-    """The source "box", which looks many times a second."""
-    table = mailbox.table(port=port, host="127.0.0.1", tls="none", idle=False, poll_seconds=0.02, after="move")
-    del table["ca_file"]
-    return "[sources.box]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
-
-
-def waiting(mailbox: Mailbox) -> bool:
-    """Whether there is mail that has not been moved."""
-    return any(path.is_file() for part in ("new", "cur") for path in (mailbox.maildir / part).iterdir())
