@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from analyzer.pipeline import flush
 from analyzer.store import Store
@@ -76,7 +77,7 @@ class Book:
         self.written[n] = digest(data)
         return n, data
 
-    def add(self, to: Counter[str], kind: str) -> None:
+    def add(self, to: Counter[Any], kind: object) -> None:
         """One more."""
         with self._lock:
             to[kind] += 1

@@ -40,6 +40,7 @@ def same_webhook(place: Path, rounds: Iterable[int]) -> Account:
                 receiver.kill()
                 receiver.wait()
                 (receiver,) = site.start("hooks")
+            assert acknowledged[n] == TIMES
             site.book.acknowledge(n, WEBHOOK)
         account = site.account(sum(acknowledged.values()) - len(acknowledged))
     return replace(account, tried=tried.total(), acknowledged=acknowledged.total())
@@ -55,12 +56,12 @@ def _send_all(
         while not done:
             try:
                 client.connect()
-                tried[n] += 1
+                site.book.add(tried, n)
                 done = client.send(data)
             except (OSError, http.client.HTTPException):
                 client.close()
                 time.sleep(0.01)
-        acknowledged[n] += 1
+        site.book.add(acknowledged, n)
     client.close()
 
 
