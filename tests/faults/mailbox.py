@@ -22,7 +22,7 @@ class Box:
         """Puts so many new mails into it: they are ours to collect from now on."""
         letters = [self._site.book.write(MAIL, self._site.chance.randint(0, largest)) for _ in range(count)]
         self._mailbox.deliver(*(data for _, data in letters))
-        self._site.book.acknowledged |= {n for n, _ in letters}
+        self._site.book.acknowledged.update(n for n, _ in letters)
 
     def emptied(self, when: str) -> None:
         """Waits until all was moved away."""
