@@ -15,7 +15,7 @@ from tests.conftest import lacking
 from tests.faults.mailbox import with_mailbox
 from tests.faults.site import Account
 
-DISK, ROOM = 512 << 20, 16 << 20  # bytes: of the disk, and free on it while it is not full
+DISK, ROOM = 512 << 20, 128 << 20  # bytes: of the disk, and free on it while it is not full
 BLOCK = 4096
 BUSY = 0.2  # seconds that a part waits for a lock; the 60 of everyday would make long rounds
 
