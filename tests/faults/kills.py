@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from analyzer.store import Store
 from tests.faults.mailbox import with_mailbox
 from tests.faults.site import Account, Site
-from tests.servers import until
+from tests.servers import end, until
 from tests.servers.serving import running
 
 TABLES = ("captures", "events")
-BUSIER = "from analyzer import lake, pipeline; pipeline.BATCH_CAPTURES, pipeline.TIDY_EVERY, lake.SMALL_FILES = 7, 1, 8"
+# one that has begun is copied for each round: to begin takes longer than a round, and is no part of the fault
+SEED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from analyzer import lake, pipeline
+from analyzer.cli import main
+from analyzer.model import MESSAGE, Capture
+pipeline.BATCH_CAPTURES, pipeline.TIDY_EVERY, lake.SMALL_FILES = 7, 2, 8
+pipeline.derive(Capture(b"", MESSAGE, "", datetime.now(UTC)), bytes(32))  # reads the rules
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in sys.stdin:
+    pid = os.fork()
+    if not pid:
+        main(["run", "flusher"])
+    print(pid, flush=True)
+"""
 
 
 def collector_killed(place: Path, rounds: Iterable[int]) -> Account:
@@ -46,22 +68,44 @@ def flusher_killed(place: Path, rounds: Iterable[int]) -> Account:
     """Each round starts a flusher, every other round two that race, and kills them with -9 while mail and webhooks come in; they file in batches of seven, and join the
     lake's small files all the time. Struck: the rounds that left a batch in one table and not yet in the other, or in both and not yet dropped by the inbox, or files without a commit."""
     struck = 0
-    with Site(place, flush_seconds=0.001) as site:
+    with Site(place, flush_seconds=0.001) as site, _seed(place) as flusher:
         site.start("sink", "hooks")
         with site.sending(pause=0.05):
             for n in rounds:
                 lake = site.path / "lake"
                 files, version = _files(lake), {t: _commits(lake / t) for t in TABLES}
-                started = site.start(*["flusher"] * (1 + n % 2), first=BUSIER)
-                far = version["events"] + (6 if len(started) > 1 else 1)  # where two race, both are at work by then
+                started = [flusher() for _ in range(1 + n % 2)]
+                far = version["events"] + (4 if len(started) > 1 else 1)  # where two race, both are at work by then
                 until(lambda: _commits(lake / "events") >= far, 30, "the first commits of this round")  # noqa: B023 - asked at once
                 time.sleep(site.chance.uniform(0, 0.3))
-                for process in started:
-                    process.kill()
-                for process in started:
-                    process.wait()
+                for pid in started:
+                    os.kill(pid, signal.SIGKILL)
+                until(lambda: not any(psutil.pid_exists(pid) for pid in started), 10, "their end")  # noqa: B023 - as above
                 struck += _in_the_middle(Store(site.path), files, version)
         return site.account(struck)
+
+
+@contextmanager
+def _seed(place: Path) -> Iterator[Callable[[], int]]:
+    """What starts a flusher, and gives its process id."""
+    with (place / "said").open("ab") as said:
+        seed = subprocess.Popen([sys.executable, "-c", SEED], cwd=place, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said)
+    assert seed.stdin and seed.stdout
+    asked, told = seed.stdin, seed.stdout
+
+    def flusher() -> int:
+        asked.write(b"\n")
+        asked.flush()
+        return int(told.readline())
+
+    try:
+        yield flusher
+    finally:
+        for one in psutil.Process(seed.pid).children():
+            one.kill()
+        asked.close()
+        told.close()
+        end(seed)
 
 
 def _files(lake: Path) -> set[Path]:
