@@ -65,8 +65,8 @@ def collector_killed(place: Path, rounds: Iterable[int]) -> Account:
 
 
 def flusher_killed(place: Path, rounds: Iterable[int]) -> Account:
-    """Each round starts a flusher, every other round two that race, and kills them with -9 while mail and webhooks come in; they file in batches of seven, and join the
-    lake's small files all the time. Struck: the rounds that left a batch in one table and not yet in the other, or in both and not yet dropped by the inbox, or files without a commit."""
+    """Each round starts a flusher, every other round two that race, and kills them with -9 while mail and webhooks come in; they are forked from
+    one that has begun, file in batches of seven, and join the lake's small files all the time. Struck: the rounds that left a batch in one table and not yet in the other, or in both and not yet dropped by the inbox, or files without a commit."""
     struck = 0
     with Site(place, flush_seconds=0.001) as site, _seed(place) as flusher:
         site.start("sink", "hooks")

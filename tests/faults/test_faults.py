@@ -17,7 +17,7 @@ from tests.faults.site import MAIL, Account, Book
 FEW = 2
 # where a round is short, or does not always hit
 MORE = {
-    "kill -9 of the flusher": 4,
+    "kill -9 of the flusher": 5,
     "network cut in DATA": 6,
     "network cut in a body": 6,
     "network cut in a fetch": 4,
