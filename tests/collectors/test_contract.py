@@ -50,4 +50,4 @@ def test_the_example_of_the_documentation_passes_as_it_stands_there(tmp_path: Pa
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-1000:]
-    assert "6 passed" in ran.stdout
+    assert "7 passed" in ran.stdout

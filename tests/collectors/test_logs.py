@@ -312,16 +312,6 @@ def test_watching_sees_what_is_written_and_rotated(followed: Followed) -> None:
     assert sorted(followed.taken().splitlines()) == sorted(lines(30).splitlines())
 
 
-def test_watching_outlives_a_disk_that_is_full_for_a_while(followed: Followed) -> None:
-    """Also what was rotated: it was read to its end, and not kept."""
-    followed.write(lines(5))
-    followed.rotate()
-    followed.pack("mail.log.1")
-    age(followed.folder)
-    followed.write(lines(5, 10))
-    assert sorted(followed.taken().splitlines()) == sorted(lines(10).splitlines())
-
-
 def test_what_is_wrong_is_a_sentence(followed: Followed) -> None:
     with pytest.raises(SourceFailed, match=r"mail\.log: no such file; check sources\.log\.path"):
         followed.collect()
