@@ -13,7 +13,8 @@ from typing import IO
 
 from tests.conftest import lacking
 from tests.faults.mailbox import with_mailbox
-from tests.faults.site import Account
+from tests.faults.site import Account, Site
+from tests.servers import until
 
 DISK, ROOM = 512 << 20, 128 << 20  # bytes: of the disk, and free on it while it is not full
 BLOCK = 4096
@@ -33,14 +34,19 @@ def disk_full(place: Path, rounds: Iterable[int]) -> Account:
                 _fill(ballast)
                 box.deliver()
                 book.more(lambda: book.refused, 30, "a refusal of each server on a full disk")
+                until(lambda: _complained(site), 30, "what the flusher and the collector say of a full disk")
                 time.sleep(site.chance.uniform(0, 0.3))
                 _fill(ballast, ROOM)
                 book.more(lambda: book.answered, 30, "an answer of each server when there is room again")
                 box.emptied("when there is room again")
             site.filing()
-        assert "flusher: cannot flush" in site.said() and "box: " in site.said()
         assert site.alive(), "a part did not outlive the full disk"
         return site.account(book.refused.total())
+
+
+def _complained(site: Site) -> bool:
+    """Whether the flusher and the collector of the mailbox have met the fault too, in this round or before."""
+    return "flusher: cannot flush" in site.said() and "box: " in site.said()
 
 
 @contextmanager
@@ -94,11 +100,11 @@ def inbox_locked(place: Path, rounds: Iterable[int]) -> Account:
                 other.execute("BEGIN EXCLUSIVE")
                 box.deliver()
                 book.more(lambda: book.refused, 30, "a refusal of each server over a locked inbox")
+                until(lambda: _complained(site), 30, "what the flusher and the collector say of a locked inbox")
                 time.sleep(site.chance.uniform(0, 0.2))
                 other.execute("ROLLBACK")
                 book.more(lambda: book.answered, 30, "an answer of each server when the lock is gone")
                 box.emptied("when the lock is gone")
                 site.filing()
-        assert "flusher: cannot flush" in site.said() and "box: " in site.said()
         assert site.alive(), "a part did not outlive the lock"
         return site.account(book.refused.total())
