@@ -7,8 +7,9 @@ BIN = .venv/bin
 demo: .venv/ready  ## a simulated month of a shop, in a dashboard
 	$(BIN)/mailhealth demo
 
-test: .venv/ready lint  ## everything that CI runs
-	$(BIN)/pytest
+test: .venv/ready lint  ## everything that CI runs; what needs no server of its own on all cores
+	$(BIN)/pytest -n logical --dist loadfile tests/analyzer
+	$(BIN)/pytest --ignore tests/analyzer
 
 notebook: .venv/ready  ## the first look, in JupyterLab, over the demo's store or the one that MAILHEALTH_STORE names
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "jupyterlab>=4,<5"
@@ -37,7 +38,8 @@ fuzz: .venv/ready  ## ten minutes of bytes that nobody meant, through reading an
 faults: .venv/ready  ## everything killed, cut and filled up, so often (ROUNDS=200), and what was lost or doubled; writes benchmarks/FAULTS.md
 	$(BIN)/python -m tests.faults $(or $(ROUNDS),200)
 
-lock:  ## resolve the dependencies anew
+lock: .venv/ready  ## resolve the dependencies anew
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.lock
 
 .venv/ready: requirements.lock pyproject.toml
