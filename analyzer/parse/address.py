@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 ADDRESS = re.compile(
     r"""(?<![\w.!#$%&'*+/=?^`{|}~-])("[^"\n@<>]{1,64}"|[\w.!#$%&'*+/=?^`{|}~-]{1,128})@((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-fA-F.:]{3,45}\])"""
@@ -49,6 +50,14 @@ def _encapsulated(text: str) -> str:
     inner = text.partition("-")[2].rpartition("@")[0]
     decoded = re.sub(r"\+([0-9A-Fa-f]{2})", lambda m: chr(int(m.group(1), 16)), inner)
     return decoded if "@" in decoded else text
+
+
+def ip(text: str) -> str | None:
+    """An IP address in its usual form; None when it is none."""
+    try:
+        return str(ip_address(text.strip()))
+    except ValueError:
+        return None
 
 
 def addresses(text: str, most: int = 1000) -> list[str]:

@@ -8,7 +8,7 @@ from analyzer.parse import address
 from analyzer.parse.autoreply import CALENDAR, DESKS, FOR_MANY, LISTS, PERSONS, TRACKERS
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.mime import Message
-from analyzer.parse.who import DAEMON
+from analyzer.parse.who import is_daemon
 from analyzer.parse.words import Words
 
 MOST_TEXT = 64 * 1024
@@ -97,7 +97,7 @@ def is_bounce(message: Message, own: str) -> bool:
     if _is_else(message, own, subject, mailer):
         return False
     returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message)) or len(_ECHOED.findall(own)) > 2
-    own = _unwrapped(own)
+    own = _rejoined(own)
     if not returns and (("list-unsubscribe" in top.headers and FOR_MANY.search(own)) or (mailer and _is_bait(message, own))):
         return False
     fails, clear = bool(FAILED.search(own)), bool(_CLEAR.search(own))
@@ -145,10 +145,11 @@ def _speaks_of_yours(message: Message, subject: str, own: str) -> bool:
     if "list-unsubscribe" in top.headers or "cc" in top.headers or not _STOPPED.search(f"{subject}\n{own}"):
         return False
     to, speaker = top.header("to").lower(), next(iter(address.addresses(top.header("from"), 1)), "").lower()
-    yours, by_you = YOURS.search(own), any(own[slice(*m.span(1))].lower().rstrip(".") in to for m in _BY_WHOM.finditer(own))
-    named = [own[slice(*yours.span(1))]] if yours else [m.group(1) for m in _TO_WHOM.finditer(own)]
-    if by_you and not named:
-        named = address.addresses(own, 5)
+    if yours := YOURS.search(own):
+        named, by_you = [own[slice(*yours.span(1))]], False
+    else:
+        by_you = any(own[slice(*m.span(1))].lower().rstrip(".") in to for m in _BY_WHOM.finditer(own))
+        named = [m.group(1) for m in _TO_WHOM.finditer(own)] or (address.addresses(own, 5) if by_you else [])
     theirs = [a for a in (n.lower().rstrip(".\"']") for n in named) if a not in to]
     if not theirs:
         return False
@@ -168,16 +169,14 @@ def _is_bait(message: Message, own: str) -> bool:
     return bool(named) and named <= to and any(p.type == "text/html" for p in message.parts[:20])
 
 
-def _unwrapped(text: str) -> str:
+def _rejoined(text: str) -> str:
     """The text without line breaks within what is written without blanks."""
     return text if text.isascii() else _BROKEN.sub("", text)
 
 
 def is_from_a_mailer(message: Message) -> bool:
     """Whether a mail system wrote the message, by its From."""
-    sender = message.top.header("from")
-    addresses = address.addresses(sender, 1)
-    return bool(_NAME.search(sender)) or bool(DAEMON.match(addresses[0] if addresses else sender.strip(' "<>')))
+    return bool(_NAME.search(message.top.header("from"))) or is_daemon(message)
 
 
 def is_robot(message: Message) -> bool:

@@ -12,7 +12,7 @@ from analyzer.model import Kind, Outcome, Stage
 from analyzer.parse import address
 from analyzer.parse.headers import MAX_VALUE
 from analyzer.parse.mime import Message, Part, decode
-from analyzer.parse.who import DAEMON
+from analyzer.parse.who import is_daemon
 from analyzer.parse.words import small
 
 TYPES = {"message/delivery-status", "message/global-delivery-status"}
@@ -120,14 +120,10 @@ def _asks(message: Message) -> bool:
 
 def _mistyped(message: Message) -> list[Part]:
     """Delivery-status parts that call themselves something else."""
-    if message.top.type != "multipart/report" and not (message.top.type.startswith("multipart/") and DAEMON.match(_sender(message))):
+    if message.top.type != "multipart/report" and not (message.top.type.startswith("multipart/") and is_daemon(message)):
         return []
     texts = (p for p in message.parts[1:20] if not p.inside and (p.type.startswith("text/") or p.type == "application/octet-stream"))
     return [p for p in texts if _LIKE_STATUS.match(p.content(2000))]
-
-
-def _sender(message: Message) -> str:
-    return next(iter(address.addresses(message.top.header("from"), 1)), message.top.header("from").strip(' "<>'))
 
 
 def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from ipaddress import ip_address
 
 from analyzer.model import Kind, Measure, Original, Outcome, Report
 from analyzer.parse import address
@@ -49,8 +48,7 @@ def parse(message: Message) -> Report | None:
     headers = returned_headers(message)
     top = message.top
     if part is not None:
-        said, after = _said(part)
-        headers = headers or text_headers(split_text(decode(after, b"utf-8"))[1])
+        said, headers = _said(message, part)
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
     elif top.headers.begin(b"x-h") and top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
@@ -77,8 +75,7 @@ def auth_failure(message: Message) -> tuple[Outcome, ...]:
     part = _part(message)
     if part is None:
         return ()
-    said, after = _said(part)
-    headers = returned_headers(message) or text_headers(split_text(decode(after, b"utf-8"))[1])
+    said, headers = _said(message, part)
     about = original(headers)
     ip, domain = _text(said, "source-ip").strip(" []").lower(), _text(said, "reported-domain").strip(" .").lower()
     kind, delivery = (_text(said, name).strip().lower() for name in ("auth-failure", "delivery-result"))
@@ -89,16 +86,9 @@ def auth_failure(message: Message) -> tuple[Outcome, ...]:
         Outcome(
             Kind.OBSERVED, measure=Measure.DMARC_FAILURE, messages=float(min(many, MOST_INCIDENTS)), diagnostic=told[:1000] or None,
             authentication=" ".join(filter(None, (_FAILED.get(kind), f"delivery={delivery[:20]}" if delivery else ""))) or None,
-            original=Original(about.message_id, f"@{domain}" if domain else about.sender, sending_ip=_address(ip)),
+            original=Original(about.message_id, f"@{domain}" if domain else about.sender, sending_ip=address.ip(ip)),
         ),
     )  # fmt: skip
-
-
-def _address(ip: str) -> str | None:
-    try:
-        return str(ip_address(ip))
-    except ValueError:
-        return None
 
 
 def _part(message: Message) -> Part | None:
@@ -106,10 +96,10 @@ def _part(message: Message) -> Part | None:
     return next(message.own("message/feedback-report"), None) or _mistyped(message)
 
 
-def _said(part: Part) -> tuple[Headers, bytes]:
-    """The fields, and what follows them in the same part."""
+def _said(message: Message, part: Part) -> tuple[Headers, Headers]:
+    """The report's fields, and the headers of the message that it returns, be it but in the text after them."""
     fields, _, after = part.content().strip().partition(b"\n\n")
-    return Headers(fields + b"\n"), after
+    return Headers(fields + b"\n"), returned_headers(message) or text_headers(split_text(decode(after, b"utf-8"))[1])
 
 
 def _mistyped(message: Message) -> Part | None:

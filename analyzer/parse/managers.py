@@ -76,9 +76,9 @@ def parse(message: Message) -> Report | None:
 
 def _of_subscribers(message: Message, own: str) -> Report | None:
     """The report of subscribers whose mail came back, each with the words that follow him, else those of the report that is enclosed."""
-    reader = message.top.header("to").lower()
+    reader, home = message.top.header("to").lower(), sender_of(message.top).partition("@")[2].lower()
     found = [m for m in address.ADDRESS.finditer(own) if m[0].lower() not in reader and not _OWNER.match(m[0])][:_MOST_SUBSCRIBERS]
-    found = [m for m in found if m[0].partition("@")[2].lower() != sender_of(message.top).partition("@")[2].lower()]
+    found = [m for m in found if m[0].partition("@")[2].lower() != home]
     if not found:
         return None  # it tells a subscriber of his own mail, or nobody's name
     enclosed = "\n".join(p.text()[:_ADDRESSED] for p in message.parts[1:10] if p.type == "text/plain" and p.text() not in own)

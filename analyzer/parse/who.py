@@ -14,7 +14,7 @@ from analyzer.parse import address, session
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message
 from analyzer.parse.original import recipients
-from analyzer.parse.words import Words
+from analyzer.parse.words import Words, small
 
 DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
@@ -29,6 +29,7 @@ _HEADING = Words(
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
 )
 _IDS = re.compile(r"^[ \t>]{0,8}(?:(?:x-)?message[ -]id|identificativo messaggio)[ \t]*:.*$", re.I | re.M)
+_NAMES_OF_IDS = ("message-id", "message id", "identificativo messaggio")
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
 _LISTED = re.compile(
     r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=（）：，、。「」【】]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
@@ -66,12 +67,18 @@ _TOKEN = re.compile(r"(?:\d+|[0-9a-f]{6,}|bounces?|return|rtn|verp|list|owner|ne
 _ALIAS = Words(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?")  # fmt: skip
 
 
+def is_daemon(message: Message) -> bool:
+    """Whether a mail system wrote the message, by the address in its From, or by the name where there is none."""
+    sender = message.top.header("from")
+    return bool(DAEMON.match(next(iter(address.addresses(sender, 1)), sender.strip(' "<>'))))
+
+
 def who(message: Message, own: str, headers: Headers) -> list[str]:
     """The addresses that a report in prose says failed, the strongest evidence first; empty when it does not say.
 
     `own` are the reporter's own words, `headers` those of the returned message.
     """
-    own = _IDS.sub("", own)
+    own = _IDS.sub("", own) if any(map(small(own).__contains__, _NAMES_OF_IDS)) else own
     transcript = [s.recipient for s in session.said(own) if s.recipient]
     listed = _listed(own)
     found = _once([*listed, *transcript])

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -46,6 +47,16 @@ def client(keep: Keep, **more: object) -> Iterator[smtplib.SMTP]:
     """A client that has been greeted by a sink."""
     with sink(keep, **more) as port, smtplib.SMTP("127.0.0.1", port, timeout=10) as connection:
         yield connection
+
+
+@contextmanager
+def spoken(port: int, *lines: bytes) -> Iterator[IO[bytes]]:
+    """Greets, and says line after line as it is, each when the one before was answered; gives the answers from that to the last line on."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as s, s.makefile("rb") as replies:
+        for line in (b"HELO x", *lines):
+            replies.readline()
+            s.sendall(line + b"\r\n")
+        yield replies
 
 
 def test_250_comes_after_it_is_kept_with_its_envelope(tmp_path: Path) -> None:
@@ -137,18 +148,8 @@ def test_a_client_that_sends_without_end_is_dropped(tmp_path: Path) -> None:
 def test_no_second_message_is_smuggled_into_a_first(tmp_path: Path, end: bytes) -> None:
     """Only CRLF.CRLF ends a message (RFC 5321 §4.1.1.4): what looks like another's commands after a bare LF or CR is text of the first."""
     inbox, hidden = Inbox(tmp_path / "i"), b"MAIL FROM:<>\r\nRCPT TO:<v+2@bounces.example>\r\nDATA\r\nSubject: b\r\n\r\nsmuggled"
-    with sink(inbox.keep) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as s:
-        replies = s.makefile("rb")
-        for line in (
-            b"HELO x",
-            b"MAIL FROM:<>",
-            b"RCPT TO:<v+1@bounces.example>",
-            b"DATA",
-            b"Subject: a\r\n\r\none" + end + hidden + b"\r\n.",
-            b"QUIT",
-        ):
-            replies.readline()
-            s.sendall(line + b"\r\n")
+    text = b"Subject: a\r\n\r\none" + end + hidden + b"\r\n."
+    with sink(inbox.keep) as port, spoken(port, b"MAIL FROM:<>", b"RCPT TO:<v+1@bounces.example>", b"DATA", text, b"QUIT") as replies:
         said = replies.readlines()
     kept = [(c.envelope.recipients, c.data) for _, c in inbox.pending() if c.envelope]
     assert len(kept) == 1
@@ -159,17 +160,8 @@ def test_no_second_message_is_smuggled_into_a_first(tmp_path: Path, end: bytes) 
 def test_an_envelope_of_any_bytes_is_kept_and_filed(tmp_path: Path) -> None:
     """What is no UTF-8 in an address does not stop the flusher, and comes out as it went in."""
     store = Store(tmp_path / "s")
-    with sink(store.inbox.keep) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as s:
-        replies = s.makefile("rb")
-        for line in (
-            b"HELO x",
-            b"MAIL FROM:<j\xf6rg@sender.example>",
-            b"RCPT TO:<v\xff@bounces.example>",
-            b"DATA",
-            b"Subject: a\r\n\r\nb\r\n.",
-        ):
-            replies.readline()
-            s.sendall(line + b"\r\n")
+    lines = (b"MAIL FROM:<j\xf6rg@sender.example>", b"RCPT TO:<v\xff@bounces.example>", b"DATA", b"Subject: a\r\n\r\nb\r\n.")
+    with sink(store.inbox.keep) as port, spoken(port, *lines) as replies:
         assert replies.readline().startswith(b"250 2.0.0 Kept")
     ((_, capture),) = store.inbox.pending()
     assert flush(store).captures == 1

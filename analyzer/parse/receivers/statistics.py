@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import ipaddress
 import json
 import re
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from analyzer.model import Capture, Kind, Measure, Original, Outcome, Report
+from analyzer.parse import address
 from analyzer.parse.receivers.told import MOST_COUNT, MOST_RECORDS, word
 
 PARSER = "statistics"
@@ -69,7 +69,7 @@ def parse_statistics(capture: Capture) -> Report:
 def _microsoft(text: str, zone: ZoneInfo) -> Iterator[Row]:
     """Rows of SNDS: address, activity from and to, RCPT and DATA commands, message recipients, filter result, complaint rate, traps from and to, trap hits, ..."""
     for n, cells in enumerate(_cells(text, ",")):
-        ip = _address(cells[0])
+        ip = address.ip(cells[0])
         if ip is None:
             yield None if n == 0 else f"{cells[0]!r:.60} is no IP address"
         elif len(cells) < 11:
@@ -204,13 +204,6 @@ def _letters(name: str) -> str:
 
 def _count(text: str) -> float | None:
     return float(text) if text.isascii() and text.isdigit() and len(text) < 12 and int(text) <= MOST_COUNT else None
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text.strip()))
-    except ValueError:
-        return None
 
 
 def _time(text: str, forms: tuple[str, ...], zone: ZoneInfo | None = None) -> datetime | None:
