@@ -20,20 +20,23 @@ Kept = Callable[[list[Capture], int], None]
 class Writer:
     """One thread that writes, and a queue before it. Belongs to one event loop."""
 
-    def __init__(self, keep: Keep, kept: Kept = lambda captures, new: None) -> None:
+    def __init__(self, keep: Keep, kept: Kept | None = None) -> None:
         self._keep, self._kept = keep, kept
         self._waiting: asyncio.Queue[tuple[Capture, asyncio.Future[None]]] = asyncio.Queue()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def keep(self, capture: Capture) -> None:
         """Returns when the capture is durable. Raises what keeping raised, KeepFailed as a rule."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # asking which loop is running costs a system call before Python 3.12
+        done: asyncio.Future[None] = (self._loop or asyncio.get_running_loop()).create_future()
         self._waiting.put_nowait((capture, done))
         await done
 
     def start(self) -> None:
-        """Begins to write."""
+        """Begins to write. Called in the loop."""
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._work())
 
     async def stop(self) -> None:
@@ -60,7 +63,8 @@ class Writer:
                 for _, done in group:
                     if not done.done():  # whose client has gone
                         done.set_result(None)
-                loop.run_in_executor(self._thread, self._kept, captures, new)
+                if self._kept:
+                    loop.run_in_executor(self._thread, self._kept, captures, new)
             finally:
                 for _ in group:
                     self._waiting.task_done()

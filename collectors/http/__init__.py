@@ -59,7 +59,7 @@ class HttpCollector:
         receiver = Receiver(self.name, s, schemes, keep, progress, self.unknown, self.keys)
         listening = self._listen()
         config = uvicorn.Config(
-            receiver.app(), http=guarded(s.max_connections, s.max_body_bytes), ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+            receiver.app(), http=guarded(s.max_connections, s.max_body_bytes, s.body_seconds), ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
             proxy_headers=False, timeout_keep_alive=KEEP_ALIVE, timeout_graceful_shutdown=GRACE,
         )  # fmt: skip
         progress(0, None, f"listening on {s.host}:{s.port} for {', '.join([*schemes, *(['tracking'] if s.tracking else [])])}")

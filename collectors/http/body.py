@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.requests import ClientDisconnect, Request
 
+from collectors.http.guard import LATE
 from collectors.http.signatures import Refused
 
 
-async def read_body(request: Request, most: int, seconds: float) -> bytes:
+async def read_body(request: Request, most: int) -> bytes:
     """The body, verbatim, of at most `most` bytes. Raises Refused where it is coded, too large, too slow or cut off."""
     headers = request.headers
     if any(coding.strip().lower() != "identity" for coding in headers.getlist("content-encoding")):
@@ -21,13 +20,10 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
         raise Refused("too-large", 413)
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
-            async for part in request.stream():
-                body += part
-                if len(body) > most:
-                    raise Refused("too-large", 413)
-    except TimeoutError:
-        raise Refused("too-slow", 408) from None
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise Refused("too-large", 413)
     except ClientDisconnect:
-        raise Refused("cut-off", 400) from None
+        raise (Refused("too-slow", 408) if LATE in request.scope else Refused("cut-off", 400)) from None
     return bytes(body)

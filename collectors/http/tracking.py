@@ -88,7 +88,7 @@ class Tracking:
         if not token:
             return self._wrong(request)
         try:
-            if not _is_one_click(await read_body(request, MOST_BODY, self._source.body_seconds)):
+            if not _is_one_click(await read_body(request, MOST_BODY)):
                 raise Refused("not-one-click", 400)
             await self._writer.keep(self._hit(request, token))
         except Refused as e:

@@ -249,6 +249,22 @@ def test_a_head_that_never_ends(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -
         honest(client)
 
 
+def test_each_part_of_a_request_has_its_own_time(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large body may take longer than a head may, a connection may rest between two requests, and what one request took is not counted to the next."""
+    monkeypatch.setattr("collectors.http.guard.HEAD_SECONDS", 1.5)
+    monkeypatch.setattr("collectors.http.guard.MOST_HEAD", 4000)
+    body = b"[" + b"1," * 50_000 + b"1]"
+    head = f"POST /webhooks/brevo HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with receiver(inbox.keep) as client, socket.create_connection(("127.0.0.1", client.base_url.port or 0), timeout=10) as s:
+        for _ in range(2):
+            for piece in (head, body[:7], body[7:], b"\r\n"):
+                s.sendall(piece)
+                time.sleep(0.8 if piece in {head, body[:7]} else 0.1)
+            assert s.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        assert metric(client, "acknowledged", provider="brevo") == 2
+    assert inbox.waiting() == 1
+
+
 @pytest.mark.parametrize(
     "framing",
     [

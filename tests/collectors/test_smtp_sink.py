@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from aiosmtpd.smtp import SMTP
 
 from analyzer.inbox import Inbox
 from analyzer.model import Capture
@@ -19,7 +20,7 @@ from analyzer.pipeline import flush
 from analyzer.sources import SmtpSinkSource
 from analyzer.store import Store
 from collectors.base import Keep, SourceFailed
-from collectors.smtp_sink import SmtpSinkCollector
+from collectors.smtp_sink import SmtpSinkCollector, _Server
 from collectors.testing import LARGE, ReceiverContract
 from tests.servers import certificates, free_port, until
 from tests.servers.smtp import sink
@@ -110,6 +111,59 @@ def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
     with client(inbox.keep, max_message_bytes=10_000) as c, pytest.raises(smtplib.SMTPException):
         c.sendmail("", ["v@bounces.example"], b"x" * 20_000)
     assert inbox.waiting() == 0
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_the_limit_is_the_largest_that_is_taken(tmp_path: Path, over: bool) -> None:
+    """And of one that is not, none of it is left over for the next message."""
+    inbox, large = Inbox(tmp_path / "i"), b"Subject: a\r\n\r\n" + b"x." * 4000 + b"x" * over + b".\r\n"
+    with client(inbox.keep, max_message_bytes=len(large) - over) as c:
+        c.ehlo("x.example")
+        for text in (large, b"b\r\n"):
+            c.mail("")
+            c.rcpt("v@bounces.example")
+            assert c.data(text)[0] == (552 if over and text == large else 250)
+    assert [c.data for _, c in inbox.pending()] == ([b"b\r\n"] if over else [large, b"b\r\n"])
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 5, 64, 1_000_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\r\n",
+        b"..\r\n",
+        b"\r\n..\r\n..\r\n",
+        b"Subject: a\r\n\r\nEach line ends in a dot.\r\nThis one, too.\r\n\r\n..and one begins with it.\r\n...\r\n",
+        b"\n..\n.\r.\r\n\n.\n\xff\x00.\r\n",
+    ],
+)
+def test_a_message_is_the_same_in_whatever_pieces_it_comes(tmp_path: Path, text: bytes, piece: int) -> None:
+    """And what the client has said behind it already is heard."""
+    inbox = Inbox(tmp_path / "i")
+    with client(inbox.keep) as c:
+        for command in ("HELO x", "MAIL FROM:<>", "RCPT TO:<v@bounces.example>", "DATA"):
+            c.docmd(command)
+        said = text + b".\r\nNOOP\r\nVRFY v@bounces.example\r\n"
+        for i in range(0, len(said), piece):
+            c.sock.sendall(said[i : i + piece])
+        assert [c.getreply()[0] for _ in range(3)] == [250, 250, 252]
+    sent = b"\r\n".join(line.removeprefix(b".") for line in text.split(b"\r\n"))
+    assert [c.data for _, c in inbox.pending()] == [sent]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<>", "<> SIZE=10", "<a@x.example>", "<bounce+1=b_c@x-y.example> BODY=8BITMIME", "<a.b@x>", '<"a b"@x.example>', '<"a>b"@x.example> SIZE=1', "<a@[127.0.0.1]>",
+        "<@relay.example:a@x.example>", "<ü@x.example> SMTPUTF8", "< a@x.example >", "a@x.example", "<postmaster>", "<a..b@x.example>", "<a@x.example", "<a@x@y.example>", "<>>", "",
+    ],
+)  # fmt: skip
+def test_an_address_is_read_as_the_library_reads_it(said: str) -> None:
+    """The short way for plain addresses gives what the long way gives for all."""
+    server = _Server.__new__(_Server)
+    address, options = SMTP._getaddr(server, said)
+    assert server._getaddr(said) == (address, options.strip() if options else options)
 
 
 def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
