@@ -46,7 +46,7 @@ def failures_by_day(frame: pd.DataFrame) -> alt.Chart:
         .mark_bar()
         .encode(
             x=_day(frame),
-            y=alt.Y("numerator:Q", title="messages that failed", axis=alt.Axis(tickCount=5, domain=False)),
+            y=alt.Y("numerator:Q", title="messages that failed", axis=alt.Axis(tickCount=5, labelFlush=False, domain=False)),
             color=alt.Color("severity:N", title=None, scale=_COLOURS, legend=alt.Legend(orient="top", symbolType="circle")),
             order="order:Q",
             tooltip=[alt.Tooltip("day:O", title="sent on"), alt.Tooltip("severity:N", title="failed as"),
@@ -75,7 +75,7 @@ def found_by(frame: pd.DataFrame) -> alt.Chart:
         .mark_bar(height=ROW * 0.6)
         .encode(
             y=alt.Y("source:N", title=None, axis=_LONG),
-            x=alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=5, domain=False)),
+            x=alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=5, labelFlush=False, domain=False)),
             color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle", columns=4)),
             order="order:Q",
             tooltip=[alt.Tooltip("source:N", title="source"), alt.Tooltip("words:N", title="found by"), alt.Tooltip("events:Q", title="events", format=","),
@@ -101,7 +101,7 @@ def rate_by_day(frame: pd.DataFrame, title: str, colour: str = HUMAN) -> alt.Lay
     """A rate a day with its 95% interval as a band. Needs day, value, low, high, numerator, denominator."""
     base = alt.Chart(_days(frame).dropna(subset=["value"])).encode(x=_day(frame))
     whiskers = base.mark_rule(color=colour, opacity=0.45, strokeWidth=5).encode(
-        y=alt.Y("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5, domain=False)), y2="high:Q"
+        y=alt.Y("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5, labelFlush=False, domain=False)), y2="high:Q"
     )
     points = base.mark_point(color=colour, filled=True, size=45, opacity=1).encode(y="value:Q", tooltip=_rate_tooltip("day:O", "sent on"))
     return alt.layer(whiskers, points).properties(height=220)
@@ -188,7 +188,7 @@ def failed_dmarc(frame: pd.DataFrame) -> alt.Chart:
         .mark_bar()
         .encode(
             x=_day(frame),
-            y=alt.Y("count:Q", title="messages that failed", axis=alt.Axis(tickCount=5, domain=False, format=",d")),
+            y=alt.Y("count:Q", title="messages that failed", axis=alt.Axis(tickCount=5, labelFlush=False, domain=False, format=",d")),
             color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle")),
             order="order:Q",
             tooltip=[alt.Tooltip("day:O", title="day"), alt.Tooltip("words:N", title="was"), alt.Tooltip("count:Q", title="messages", format=","),
@@ -207,7 +207,7 @@ def spam_rate(frame: pd.DataFrame, aim: float, never: float) -> alt.LayerChart |
         .mark_line(point=alt.OverlayMarkDef(size=35), strokeWidth=2)
         .encode(
             x=_day(frame),
-            y=alt.Y("value:Q", title="spam rate", axis=alt.Axis(format=".2%", tickCount=5, domain=False), scale=alt.Scale(domain=[0, top], nice=False)),
+            y=alt.Y("value:Q", title="spam rate", axis=alt.Axis(format=".2%", tickCount=5, labelFlush=False, domain=False), scale=alt.Scale(domain=[0, top], nice=False)),
             color=alt.Color("domain:N", title=None, scale=alt.Scale(range=[HUMAN, "#2f6b4f", "#a05fb0", RAW]), legend=alt.Legend(orient="top", symbolType="circle")),
             tooltip=[alt.Tooltip("day:O", title="day"), alt.Tooltip("domain:N", title="domain"), alt.Tooltip("value:Q", title="spam rate", format=".3%")],
         )
