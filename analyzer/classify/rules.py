@@ -23,7 +23,7 @@ from analyzer.model import Severity
 
 KEYS = {"reason", "phrases", "unless", "sure", "temporary", "at", "hosts", "source", "examples", "counter"}
 GENERIC = ("service", "mailbox", "refused", "content", "reputation", "sender", "spam", "address", "way", "broad")
-"""The files of rules/generic, in order of precedence."""
+"""The files of rules/generic, in order of precedence. Those of rules/languages are heard before them: they say more in one phrase."""
 
 
 class RulesError(Exception):
@@ -148,7 +148,8 @@ def load(extra: Path | None = None) -> Rules:
     }
     files: list[Traversable | Path] = [*rule_files(extra)] if extra else []
     files += sorted(base.joinpath("providers").iterdir(), key=lambda f: f.name)
-    generic = [base.joinpath("generic", f"{name}.toml") for name in GENERIC]
+    languages = sorted(base.joinpath("languages").iterdir(), key=lambda f: f.name)
+    generic = [*languages, *(base.joinpath("generic", f"{name}.toml") for name in GENERIC)]
     files += generic
     rules: list[Rule] = []
     compiled = Phrases(_owned(files, generic, reasons, rules))
@@ -165,7 +166,7 @@ def _owned(
     """The phrases of all files with the places of their rules, which are added to `rules`: one rule's phrases are held at a time."""
     for file in files:
         if file.name.endswith(".toml"):
-            # the files of rules/generic are one list, split to be readable
+            # the files of rules/languages and rules/generic are one list, split to be readable
             for rule, forms in _blocks(file, reasons, len(rules), "generic" if file in generic else None):
                 rules.append(rule)
                 yield from ((form, rule.order) for form in forms)
