@@ -66,16 +66,29 @@ def _phrase(form: str) -> Phrase:
 
 
 class _Node:
-    """Where phrases that begin alike go on."""
+    """A fragment on the way of phrases that begin alike, and where they go on."""
 
-    __slots__ = ("children", "owners")
+    __slots__ = ("also", "children", "gap", "owners")
 
-    def __init__(self) -> None:
+    def __init__(self, gap: int, also: _Node | None = None) -> None:
+        self.gap = gap  # before it
+        self.also = also  # the same fragment behind another gap
         self.owners: tuple[int, ...] = ()
-        self.children: dict[str, dict[int, _Node]] = _NOTHING  # fragment -> gap -> what follows
+        self.children: dict[str, _Node] = _NOTHING
+
+    def below(self, fragment: str, gap: int) -> _Node:
+        """Where the phrases go on that have this fragment next; made when it is not there."""
+        if self.children is _NOTHING:
+            self.children = {}
+        first = child = self.children.get(fragment)
+        while child is not None and child.gap != gap:
+            child = child.also
+        if child is None:
+            child = self.children[fragment] = _Node(gap, first)
+        return child
 
 
-_NOTHING: dict[str, dict[int, _Node]] = {}  # what follows the last fragment: most nodes are such
+_NOTHING: dict[str, _Node] = {}  # what follows the last fragment: most nodes are such
 
 
 Token = tuple[int, int, str]
@@ -86,22 +99,17 @@ class Phrases:
     """All phrases of all owners, compiled. Finding takes time linear in the text."""
 
     def __init__(self, owned: Iterable[tuple[Phrase, int]]) -> None:
-        root, words = _Node(), dict[str, tuple[str, ...]]()
+        root, words, alone = _Node(0), dict[str, tuple[str, ...]](), dict[int, tuple[int, ...]]()
         for phrase, owner in owned:
             node = root
             for fragment, gap in zip(phrase.fragments, (0, *phrase.gaps), strict=True):
-                below = node.children.get(fragment)
-                if below is None:
-                    if node.children is _NOTHING:
-                        node.children = {}
-                    below = node.children[fragment] = {}
-                    word = fragment.removesuffix("~")
-                    known = words.get(word, ())
-                    if fragment not in known:
-                        words[word] = tuple(sorted((*known, fragment)))
-                node = below.get(gap) or below.setdefault(gap, _Node())
-            node.owners = (*node.owners, owner)
-        self._root = {fragment: below[0] for fragment, below in root.children.items()}
+                node = node.below(fragment, gap)
+                word = fragment.removesuffix("~")
+                known = words.get(word, ())
+                if fragment not in known:
+                    words[word] = tuple(sorted((*known, fragment)))
+            node.owners = (*node.owners, owner) if node.owners else alone.setdefault(owner, (owner,))
+        self._root = root.children
         self._words = [
             (_in_word(word[0]), _in_word(word[-1]), word if word in fragments else None, f"{word}~" if f"{word}~" in fragments else None)
             for word, fragments in words.items()
@@ -170,12 +178,14 @@ def _walk(
             return
         if start < at or token[2] not in children:
             continue
-        for gap, child in children[token[2]].items():
-            if _reaches(text[at:start], gap):
+        child: _Node | None = children[token[2]]
+        while child is not None:
+            if _reaches(text[at:start], child.gap):
                 if child.owners:
                     found.append((child.owners, (*path, token)))
                 if child.children and not child.children.keys().isdisjoint(present):
                     _walk(child, text, tokens, m, (*path, token), present, found)
+            child = child.also
 
 
 def _reaches(between: str, gap: int) -> bool:
