@@ -17,8 +17,10 @@ from analyzer.parse.words import mended
 GAPS = {"*": 60, "..": 24}
 """What may stand between two fragments, in characters of one sentence; ".." does not reach over a comma, colon or semicolon either."""
 MOST_FORMS = 2000
-"""That the alternatives of one phrase may make."""
+"""That the alternatives of one fragment may make."""
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
+_ATTACHED = re.compile(r"(?<=\})(?:\*|\.\.)(?= )|(?<= )(?:\*|\.\.)(?=\{)")  # gaps without a space between them and alternatives
+_WITH_GAP = re.compile(r"\{([^{}]*(?<![^ {|])(?:\*|\.\.)(?![^ }|])[^{}]*)\}")  # alternatives of which one has a gap
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
 _BARE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "ß": "ss"})  # letters that do not come apart
 _MISPLACED = re.compile(r"[{}|]|~(?!\Z)")
@@ -29,21 +31,27 @@ _JOINT = re.compile(r" +(?:([245]\d\d)[ -](?:[245]\.\d{1,3}\.\d{1,3}(?: +|$))?)?
 
 
 class Phrase(NamedTuple):
-    """Fragments that follow each other; a fragment with a final ~ lets its word go on."""
+    """Fragments that follow each other, each in one of its forms; a form with a final ~ lets its word go on."""
 
-    fragments: tuple[str, ...]
+    fragments: tuple[tuple[str, ...], ...]
     gaps: tuple[int, ...]  # between them, of GAPS
 
 
 def read(written: str) -> list[Phrase]:
-    """The phrases that a line of a rules file writes: one for each choice of its alternatives. Raises ValueError, saying what is wrong."""
-    if "{" not in written:
-        return [_phrase(form) for form in _spelled(" ".join(written.lower().split()))]
-    choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(_ALTERNATIVES.split(written.lower())) if part or n % 2]
+    """The phrases that a line of a rules file writes: one, unless a gap stands within alternatives. Raises ValueError, saying what is wrong."""
+    text = _ATTACHED.sub(r" \g<0> ", " ".join(written.lower().split()))
+    return [_phrase(form) for form in _expanded(text, _WITH_GAP)]
+
+
+def _expanded(text: str, alternatives: re.Pattern[str]) -> Iterable[str]:
+    """The forms of a text, one for each choice of these alternatives."""
+    if "{" not in text:
+        return (text,)
+    choices = [part.split("|") if n % 2 else [part] for n, part in enumerate(alternatives.split(text)) if part or n % 2]
     forms = [" ".join("".join(form).split()) for form in itertools.islice(itertools.product(*choices), MOST_FORMS + 1)]
     if len(forms) > MOST_FORMS:
-        raise ValueError(f"its alternatives make more than {MOST_FORMS:,} forms; split it")
-    return [_phrase(form) for form in dict.fromkeys(itertools.chain.from_iterable(map(_spelled, forms)))]
+        raise ValueError(f"the alternatives of {text!r:.60} make more than {MOST_FORMS:,} forms; put a gap between them, or split it")
+    return dict.fromkeys(forms)
 
 
 def _spelled(form: str) -> tuple[str, ...]:
@@ -54,42 +62,34 @@ def _spelled(form: str) -> tuple[str, ...]:
     return (form, *(other for other in (bare, form.translate(_UMLAUTS)) if other.isascii()))
 
 
-def _phrase(form: str) -> Phrase:
-    parts = _GAP.split(form) if "*" in form or ".." in form else [form]
-    fragments = tuple(parts[::2])
-    for fragment in fragments:
+def _phrase(text: str) -> Phrase:
+    parts = _GAP.split(text) if "*" in text or ".." in text else [text]
+    fragments = tuple(
+        tuple(dict.fromkeys(itertools.chain.from_iterable(map(_spelled, _expanded(part, _ALTERNATIVES))))) for part in parts[::2]
+    )
+    for fragment in itertools.chain.from_iterable(fragments):
         if not fragment.strip("~ ") or fragment.startswith(("* ", ".. ")):
-            raise ValueError(f"found {form!r}, expected words before and after each gap")
+            raise ValueError(f"found {text!r}, expected words before and after each gap")
         if _MISPLACED.search(fragment):
             raise ValueError(f"found {fragment!r}, expected ~ at its end only, and {{a|b}} not within another")
     return Phrase(fragments, tuple(GAPS[gap] for gap in parts[1::2]))
 
 
 class _Node:
-    """A fragment on the way of phrases that begin alike, and where they go on."""
+    """Where phrases go on behind a fragment."""
 
-    __slots__ = ("also", "children", "gap", "owners")
+    __slots__ = ("children", "owners")
 
-    def __init__(self, gap: int, also: _Node | None = None) -> None:
-        self.gap = gap  # before it
-        self.also = also  # the same fragment behind another gap
-        self.owners: tuple[int, ...] = ()
-        self.children: dict[str, _Node] = _NOTHING
-
-    def below(self, fragment: str, gap: int) -> _Node:
-        """Where the phrases go on that have this fragment next; made when it is not there."""
-        if self.children is _NOTHING:
-            self.children = {}
-        first = child = self.children.get(fragment)
-        while child is not None and child.gap != gap:
-            child = child.also
-        if child is None:
-            child = self.children[fragment] = _Node(gap, first)
-        return child
+    def __init__(self, owners: tuple[int, ...] = (), children: dict[str, tuple[_Step, ...]] | None = None) -> None:
+        self.owners = owners  # of the phrases that end here
+        self.children = {} if children is None else children  # by their next fragment
 
 
-_NOTHING: dict[str, _Node] = {}  # what follows the last fragment: most nodes are such
+_Step = tuple[int, _Node]
+"""The gap before a fragment, and where phrases go on behind it."""
 
+
+_NOTHING: dict[str, tuple[_Step, ...]] = {}  # what follows the last fragment
 
 Token = tuple[int, int, str]
 """Start and end of a fragment, and the fragment."""
@@ -99,23 +99,41 @@ class Phrases:
     """All phrases of all owners, compiled. Finding takes time linear in the text."""
 
     def __init__(self, owned: Iterable[tuple[Phrase, int]]) -> None:
-        root, words, alone = _Node(0), dict[str, tuple[str, ...]](), dict[int, tuple[int, ...]]()
+        self._root: dict[str, _Node] = {}
+        words, leaves = dict[str, tuple[str, ...]](), dict[int, _Node]()
         for phrase, owner in owned:
-            node = root
-            for fragment, gap in zip(phrase.fragments, (0, *phrase.gaps), strict=True):
-                node = node.below(fragment, gap)
+            self._add(phrase, leaves.setdefault(owner, _Node((owner,), _NOTHING)))
+            for fragment in itertools.chain.from_iterable(phrase.fragments):
                 word = fragment.removesuffix("~")
                 known = words.get(word, ())
                 if fragment not in known:
                     words[word] = tuple(sorted((*known, fragment)))
-            node.owners = (*node.owners, owner) if node.owners else alone.setdefault(owner, (owner,))
-        self._root = root.children
         self._words = [
             (_in_word(word[0]), _in_word(word[-1]), word if word in fragments else None, f"{word}~" if f"{word}~" in fragments else None)
             for word, fragments in words.items()
         ]
         # a DFA would be as fast and take 25 times the memory
         self._automaton = AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False)
+
+    def _add(self, phrase: Phrase, leaf: _Node) -> None:
+        """Phrases that begin alike share their first fragment only; the forms of a phrase share all that follows."""
+        first, *others = phrase.fragments
+        behind = leaf
+        for forms, gap in zip(others[:0:-1], phrase.gaps[:0:-1], strict=True):
+            behind = _Node((), dict.fromkeys(forms, ((gap, behind),)))
+        step = (phrase.gaps[0], behind) if others else None
+        alone = (step,) if step else ()
+        for begin in first:
+            node = self._root.get(begin) or self._root.setdefault(begin, _Node())
+            if step is None:
+                node.owners += leaf.owners
+                continue
+            for form in others[0]:
+                there = node.children.get(form)
+                if there is None:
+                    node.children[form] = alone
+                elif step not in there:
+                    node.children[form] = (*there, step)
 
     def find(self, text: str) -> list[tuple[tuple[int, ...], tuple[Token, ...]]]:
         """Where phrases stand: their owners, and their fragments in the text. In the order of starts."""
@@ -178,14 +196,12 @@ def _walk(
             return
         if start < at or token[2] not in children:
             continue
-        child: _Node | None = children[token[2]]
-        while child is not None:
-            if _reaches(text[at:start], child.gap):
+        for gap, child in children[token[2]]:
+            if _reaches(text[at:start], gap):
                 if child.owners:
                     found.append((child.owners, (*path, token)))
                 if child.children and not child.children.keys().isdisjoint(present):
                     _walk(child, text, tokens, m, (*path, token), present, found)
-            child = child.also
 
 
 def _reaches(between: str, gap: int) -> bool:

@@ -108,4 +108,6 @@ def gather(failures: Iterable[Failure]) -> Gathered:
 @lru_cache(maxsize=1)
 def _vocabulary(_version: str) -> frozenset[str]:
     """The words of all rules in force: each may be the one that tells."""
-    return frozenset(word for r in in_force().rules for p in r.phrases for f in p.fragments for word in f.removesuffix("~").split())
+    return frozenset(
+        word for r in in_force().rules for p in r.phrases for forms in p.fragments for f in forms for word in f.removesuffix("~").split()
+    )
