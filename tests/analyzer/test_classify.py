@@ -13,7 +13,6 @@ from analyzer.model import Kind, Outcome, Severity, Stage
 
 REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
 UNSOLVED = {
-    "450 4.2.1 this user gets mail faster than we can deliver; slow down for this recipient": "reads as a limit of ours; it is the recipient's",
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
     "451 4.7.1 mail filter did not answer, try again later": "the words for a host that does not answer",
     "450 4.7.1 more than 500 messages an hour from your IP, wait": "a count without a word for limit",
