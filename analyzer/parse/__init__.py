@@ -159,10 +159,12 @@ def _merged(found: list[Outcome]) -> list[Outcome]:
     return list(kept.values())
 
 
-def _is_last_line(outcome: Outcome, letter: _Letter) -> bool:
-    """Whether the field has the last line alone of a reply of several, as Courier's."""
-    more = f"{outcome.reply_code}-"
-    return more in letter.all and more not in (outcome.diagnostic or "") and more in letter.own
+def _is_one_line(outcome: Outcome, letter: _Letter) -> bool:
+    """Whether the field has one line alone of a reply of several: the last, as Courier's, or the first, as Sendmail's."""
+    more, said = f"{outcome.reply_code}-", outcome.diagnostic or ""
+    if said.startswith(more) and more not in said[1:] and f"{outcome.reply_code} " not in said:
+        return True
+    return more in letter.all and more not in said and more in letter.own
 
 
 def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) -> Outcome:
@@ -177,7 +179,7 @@ def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) 
             outcome = outcome._replace(recipient=whole, final=recipient)
     if not outcome.final and letter.names_aliases:
         outcome = about.from_alias(outcome, about.near(letter.own, outcome, alone), alone)
-    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not _is_last_line(outcome, letter):
+    if outcome.diagnostic and outcome.reply_code and len(outcome.diagnostic) > 40 and not _is_one_line(outcome, letter):
         # the receiver's words are there in full: the text can only add at which step they were said
         tells = outcome.stage is None and (session.may_be(letter.all) or dsn.stage(letter.all))
         if tells and (step := about.step(outcome, letter.own, alone)):

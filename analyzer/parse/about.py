@@ -29,6 +29,7 @@ _HEADING_ONLY = Words(
 _SAID = Words(
     r"(?:said|says|responded|replied|response|answered|error(?: message)?(?: was)?|reason(?: was)?|returned|status|diagnostic(?:s|-code)?|cause|details?|the (?:error|reason)[^:\n]{0,60}|because|perch[eé]'?|eftersom|fordi|weil|porque|parce que|omdat|koska|ponieważ|protože|потому что)\s*(?:\([^)\n]{0,60}\))?\s*[:=]\s*",
 )
+_OF_REPLY = re.compile(r"[45]\d\d-")
 _HOST = Words(
     r"(?:host|server|mx|connected to|talking to|by|from|with|mta)[: ]+\[?([A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}|\d{1,3}(?:\.\d{1,3}){3})\]?",
 )
@@ -66,13 +67,17 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     return outcome._replace(
         status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
-        diagnostic=heard.words
-        if heard and outcome.diagnostic and heard.words.endswith(outcome.diagnostic)
-        else outcome.diagnostic or words,
+        diagnostic=heard.words if heard and _is_part(outcome.diagnostic, heard.words) else outcome.diagnostic or words,
         prose=_gist(about),
         remote_mta=outcome.remote_mta or host or _host(about),
         stage=outcome.stage or (heard.stage if heard else step_said),
     )
+
+
+def _is_part(said: str | None, words: str) -> bool:
+    """Whether a field has the first or the last of the words that the receiver said."""
+    said, words = (" ".join(text.split()) for text in (said or "", words))
+    return bool(said) and (words.startswith(said) or words.endswith(said))
 
 
 def _says_once(text: str) -> bool:
@@ -208,6 +213,8 @@ def _receivers(near: str) -> str | None:
     """The receiver's own words within a text."""
     best: str | None = None
     for found in islice(_SAID.finditer(near), 100):
+        if _OF_REPLY.match(near, max(0, found.start() - 4)):
+            continue  # "550-Response: 451 ...": what another host had said, in a line of the reply
         words = _paragraph(near[found.end() : found.end() + 3000])
         if address.begins_with_code(words):
             best = words

@@ -15,7 +15,7 @@ _AUTOMATIC = (  # a subject that only a machine writes
 )
 AWAY = (  # one that a person may write as well
     r"out of (?:the )?office|ooo\b|away from (?:my|the) (?:mail|e-?mail|office|desk)|(?:i am|i'm|currently|is) (?:out of|away|on (?:vacation|leave|holiday))|on (?:vacation|holiday|annual leave|parental leave|maternity leave)|"
-    r"abwesen\w*|au(?:ß|ss)er haus|nicht im (?:b[üu](?:e)?ro|hause|dienst)|im urlaub|urlaub\b|absen(?:ce|t\w{0,2})\b|en congés?|fuera de (?:la )?oficina|de vacaciones|ausencia|ausente|ausência|fora do escrit[óo]rio|"
+    r"abwesen\w*|au(?:ß|ss)er haus|nicht im (?:b[üu](?:e)?ro|hause?|dienst)|im urlaub|urlaub\b|absen(?:ce|t\w{0,2})\b|en congés?|fuera de (?:la )?oficina|de vacaciones|ausencia|ausente|ausência|fora do escrit[óo]rio|"
     r"fuori (?:ufficio|sede)|assen(?:za|te)|in ferie|afwezig\w*|met vakantie|fravær|ikke (?:på kontoret|til stede)|på semester|poissa(?:olo)?\b|lomalla|nieobecno\w+|urlop\b|poza biurem|"
     r"nep[řr]ítomn\w+|mimo (?:kancel[áa][řr]|pracovi\w+)|dovolen\w*|házon kívül|szabadság\w*|în afara biroului|concediu|вне офиса|в отпуске|отсутств\w+|у відпустці|"
     r"ofis dışında|izinde|εκτός γραφείου|σε άδεια|不在|休暇|休業|外出|休假|부재|휴가|خارج المكتب|في إجازة|מחוץ למשרד|בחופשה"
@@ -86,7 +86,7 @@ TYPES = {
     ),
     "vacation": Words(
         r"(?:are|is|be|remain) closed (?:from|until|till|for|over|between)|gesloten (?:van|tot|tussen)|geschlossen (?:von|vom|bis|zwischen)|fermée?s? (?:du|jusqu)|cerrad[oa]s? (?:del|desde|hasta)|chius[oaie] (?:dal|fino)|fechad[oa]s? (?:de|at[eé])|stengt (?:fra|til)|lukket (?:fra|til)|stängt (?:från|till)|zamknięt\w+ (?:od|do)|out of (?:the |my )?office|(?:be|am|are|is|get|been|'ll be) back (?:in|on|at|to|by|after|from)\b|return(?:ing)? (?:on|to (?:the )?(?:office|work)|after)|limited (?:access|e-?mail)|no access to (?:my )?e-?mail|vacation|on (?:\w+ )?leave\b|on (?:a )?holidays?|away (?:from|until|till|this|on)|maternity|paternity|parental leave|sabbatical|i am (?:currently )?(?:away|traveling|travelling|out)|until (?:i|my) return|in my absence|until (?:the )?\d{1,2}(?:st|nd|rd|th)?\b|no (?:phone|signal|internet|access to e?-?mail)|"
-        r"abwesen|urlaub|nicht im (?:b[uü](?:e)?ro|hause|dienst)|au(?:ß|ss)er haus|wieder (?:erreichbar|im (?:b[uü]ro|haus)|da\b|zur(?:ü|ue)ck)|absen(?:ce|te?s?)\b|en (?:vacances|déplacement)|cong[eé]s?\b|de retour|mon retour|vacaciones|fuera de (?:la |mi )?oficina|ausent|regreso|ferie|fuori (?:ufficio|sede)|assen(?:te|za)|rientro|afwezig|vakantie|weer (?:aanwezig|terug)|"
+        r"abwesen|urlaub|nicht im (?:b[uü](?:e)?ro|hause?|dienst)|au(?:ß|ss)er haus|wieder (?:erreichbar|im (?:b[uü]ro|haus)|da\b|zur(?:ü|ue)ck)|absen(?:ce|te?s?)\b|en (?:vacances|déplacement)|cong[eé]s?\b|de retour|mon retour|vacaciones|fuera de (?:la |mi )?oficina|ausent|regreso|ferie|fuori (?:ufficio|sede)|assen(?:te|za)|rientro|afwezig|vakantie|weer (?:aanwezig|terug)|"
         r"nieobecn|urlop|wracam|отпуск|отсутств|відпуст|відсутн|вернусь|不在|休暇|休業|休み|休业|休假|假期|外出|出張|出差|fravær|ferie\b|ikke (?:på kontoret|til stede|tilgang)|inte på kontoret|semester|frånvaro|föräldraledig|tillbaka|tilbage|tilbake|lomalla|loma\w*|poissa|dovolen|nepřítom|szabads|concediu|f[eé]rias|aus[eê]ncia|retorno|"
         r"tatil|izin(?:de|li)|ofiste|άδεια|γραφείο|διακοπ|휴가|부재|출장|إجازة|أعود|المكتب|חופשה|אחזור|משרד|\bcuti\b|liburan|odmor|odsut|atvaļināj|atostog|puhkus",
     ),

@@ -56,6 +56,8 @@ def parse(message: Message) -> Report | None:
         said, kind = headers, "abuse"  # or as an attachment, without a feedback-report part
     elif _complains(message) and headers:
         said, kind = NONE, "abuse"
+    elif offending := _of_spamcop(message):
+        said, kind, headers = NONE, "abuse", text_headers(offending)
     else:
         return None
     report = {
@@ -116,6 +118,14 @@ def _complains(message: Message) -> bool:
         return False
     part = next(message.own("text/plain"), None)
     return part is not None and _SENTENCE.search(part.text()[:4000]) is not None
+
+
+def _of_spamcop(message: Message) -> str:
+    """The message that SpamCop passes a complaint of, with what its user took out; empty for others."""
+    if not message.top.header("subject").lstrip().lower().startswith("[spamcop"):
+        return ""
+    part = next(message.own("text/plain"), None)
+    return part.text()[:100_000].partition("[ Offending message ]")[2].lstrip("\n") if part else ""
 
 
 def _who(said: Headers, headers: Headers) -> Sequence[str | None]:

@@ -46,8 +46,10 @@ def returned_headers(message: Message) -> Headers:
 
 
 def _returned(message: Message) -> Headers:
+    is_report = message.top.type == "multipart/report"
     for part in message.parts[1:]:
-        if part.inside and part.headers.any(_LETTER):
+        # a report within other mail was forwarded; what it returns comes further below
+        if part.inside and part.headers.any(_LETTER) and (is_report or part.type != "multipart/report"):
             return part.headers
         named = part.type == "application/octet-stream" and _NAMED.search(part.raw("content-type"))
         if named or (part.type in RETURNED and not part.type.startswith("message/rfc822")):
@@ -72,6 +74,8 @@ def split_text(text: str) -> tuple[str, str]:
         if not field and not _TITLE.match(said):
             continue
         rest = text[start : start + 20_000]
+        if field and (blank := rest.find("\n\n", 1)) >= 0:
+            rest = rest[:blank]  # a few fields that the reporter repeats are no head, whatever returns further below
         names = {name[1].lower() for name in islice(_NAMES.finditer(rest), 60)}
         repeated = said[:1] in " \t" and not names & {"received", "return-path"}
         if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not field):
