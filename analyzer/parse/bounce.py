@@ -8,15 +8,15 @@ from analyzer.parse import address
 from analyzer.parse.autoreply import CALENDAR, DESKS, FOR_MANY, LISTS, PERSONS, TRACKERS
 from analyzer.parse.autoreply_words import ELSEWHERE
 from analyzer.parse.mime import Message
-from analyzer.parse.who import is_daemon
+from analyzer.parse.who import HEADING, SPEAKS, YOURS, is_daemon
 from analyzer.parse.words import Words
 
 MOST_TEXT = 64 * 1024
 _ROBOT = Words(
-    r"^(?:bounces?|root|virus\w*|no-?reply|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
+    r"^(?:bounces?|root|(?:drweb|kav|clam\w*|spam\w*|filter\w*)-?daemon|bramka|virus\w*|(?:no|do-?not|ne-?pas)-?(?:reply|repondre)|n[ao]o?-?respond\w+|ikke-?svar|nicht-?antworten|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
 )
 _NAME = Words(
-    r"mail delivery|mailer-daemon|delivery (?:subsystem|system|service)|postmaster|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode",
+    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode",
 )
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
@@ -35,27 +35,29 @@ FAILED = Words(
 )
 _CLEAR = Words(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|(?:mail|message|e-?mail)\b[^\n.]{0,60}\b(?:was|has been)\s+(?:\w+\s+){0,3}(?:blocked|deleted|discarded|rejected|stopped|withheld)|\bnot (?:be )?passed (?:on )?to|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
-    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패",
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패|"
+    r"nu a putut fi (?:livrat|trimis)|nelivrat|không (?:thể )?(?:gửi|chuyển) (?:được|đi|tới|đến)|(?:chưa|không) được (?:gửi|chuyển)|не (?:доставлено|передано|надіслано)|gagal (?:ter|di)kirim|tidak (?:dapat |bisa )?(?:di|ter)kirim|ni(?:je)? (?:isporučen|dostavljen|mogoče dostav)|nebol\w? doruč|nemohl\w? byť doruč|nepristatyt|"
+    r"nav (?:piegādāt|nogādāt)|ei (?:saadud|õnnestunud) (?:kätte )?toimet|ไม่สามารถ(?:ส่ง|จัดส่ง)|ส่ง\S{0,12}ไม่สำเร็จ|ikke (?:levert|leveret)|inte (?:levererats|leverera)|לא (?:נמסר|ניתן למסור)|(?:لم يتم|تعذر) (?:تسليم|إرسال)|(?:never|not) (?:been )?(?:passed|forwarded|handed) (?:on )?to",
 )
 _MACHINE = Words(
     r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail)s? (?:sent |addressed )?(?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
     r"could not be delivered to|user unknown|mailbox (?:full|unavailable)|over quota|rcpt to|postmaster|transcript|user no longer|no forwarding address",
 )
-YOURS = Words(
-    r"(?:\b(?:your|ihre?|deine?|votre|ton|sua|seu|uw|twoj\w|vaš\w?|din|deres|ваше?|vostr[oa]|il (?:tuo|suo)|(?:su|tu)) (?:e-?mail|mail|message|fax|nachricht|courriel|mensaje|correo|mensagem|bericht|wiadomo\w+|zpráv\w|письмо|сообщение|messaggio|meddelande|besked|melding)\b[^.!?\n]{0,60}?\s(?:(?:addressed |sent |adressé )?to|an|à|a|para|naar|do|til|till|для|на)|\byou sent to)\s{1,40}[\[<\"']{0,3}([^\s<>@\"']{1,64}@[\w.-]{3,255})",
-)
-"""A text that speaks to the sender of one message, and says to whom that was."""
 _TO_WHOM = re.compile(
-    r"^[ \t>*|-]{0,8}(?:to|(?:intended |envelope )?recipients?(?: of the message)?|destination [a-z()]{1,12}|empfänger|an|destinataires?|à|destinatarios?|para|destinatari[oi]?|a|ontvanger|aan|odbiorca|do|příjemce|mottagare|till|modtager|mottaker|til|получатель|кому|宛先|收件人|받는 ?사람)[ \t]*[:=]?[ \t]{0,12}<?([^\s<>@,;]{1,64}@[\w.-]{3,255})",
+    r"^[ \t>*|-]{0,8}(?:to|(?:intended |envelope )?recipients?(?:\(s\))?(?: of the message)?|destination [a-z()]{1,12}|empfänger|an|destinataires?|à|destinat[aá]rios?|para|destinatari[oi]?|destinatar(?:ul|i)?|către|a|ontvanger|aan|odbiorca|do|příjemce|mottagare|till|modtager|mottaker|til|vastaanottaja|címzett|alıcı|παραλήπτης|προς|получатель|кому|одержувач|отримувач|получател|príjemca|прималац|người nhận|penerima|kepada|ผู้รับ|宛先|收件人|받는 ?사람)[ \t]*[:=]?[ \t]{0,12}<?([^\s<>@,;]{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
 _BY_WHOM = Words(
-    r"(?:^[ \t>*|-]{0,8}(?:source|from|(?:envelope )?sender|absender|von|expéditeur|de|remitente|mittente|da|afzender|van|nadawca|odesílatel|avsändare|afsender|avsender|отправитель|от|差出人|发件人|보낸 ?사람)\b[^:\n]{0,30}[:=]?[ \t]{0,12}|\b(?:e-?mails?|mail|messages?|nachricht|courriel|mensaje|correo|mensagem|messaggio|bericht)\s{1,4}(?:sent )?(?:from|von|de|da|van)\s{1,4})[<\"']?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
+    r"(?:^[ \t>*|-]{0,8}(?:source|from|(?:envelope )?sender|absender|von|expéditeur|de|remitente|mittente|da|afzender|van|nadawca|odesílatel|avsändare|afsender|avsender|lähettäjä|feladó|gönderen|αποστολέας|expeditor|отправитель|відправник|подател|от|người gửi|pengirim|差出人|发件人|보낸 ?사람)\b[^:\n]{0,30}[:=]?[ \t]{0,12}|\b(?:e-?mails?|mail|messages?|nachricht|courriel|mensaje|correo|mensagem|messaggio|bericht)\s{1,4}(?:sent )?(?:from|von|de|da|van)\s{1,4})[<\"']?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
     re.M,
 )
 _STOPPED = Words(
     r"\b(?:block|stopp|delet|dropp|discard|reject|refus|quarantin|withh|held|park|remov|intercept|eras)\w{0,5}\b|not (?:been )?(?:deliver|pass|accept|forward|process|record)|could not be|unacceptable|an error occurred|gelöscht|blockiert|gestoppt|abgewiesen|abgelehnt|zurückgewiesen|zurückgehalten|unterbunden|verworfen|entfernt|nicht (?:zugestellt|angenommen|weitergeleitet|funktioniert)|"
-    r"supprimé|bloqué|rejeté|refusé|arrêté|n'a pas|eliminad[oa]|borrad[oa]|bloquead[oa]|rechazad[oa]|rejeitad[oa]|apagad[oa]|retid[oa]|retenid[oa]|bloccat[oa]|eliminat[oa]|rifiutat[oa]|respint[oa]|geblokkeerd|verwijderd|geweigerd|tegengehouden|zablokowan|usunięt|odrzucon|zatrzyman|smazán|zablokován|odmítnut|stoppad|blockerad|raderad|avvisad|slettet|afvist|avvist|удален|заблокирован|отклонен|не (?:доставлен|принят)|задержан|削除|拒否|ブロック|隔離|删除|拦截|拒收|隔离|차단|삭제|거부",
+    r"supprimé|bloqué|rejeté|refusé|arrêté|n'a pas|eliminad[oa]|borrad[oa]|bloquead[oa]|rechazad[oa]|rejeitad[oa]|apagad[oa]|retid[oa]|retenid[oa]|bloccat[oa]|eliminat[oa]|rifiutat[oa]|respint[oa]|geblokkeerd|verwijderd|geweigerd|tegengehouden|zablokowan|usunięt|odrzucon|zatrzyman|smazán|zablokován|odmítnut|stoppad|blockerad|raderad|avvisad|slettet|afvist|avvist|удален|заблокирован|отклонен|не (?:доставлен|принят)|задержан|削除|拒否|ブロック|隔離|删除|拦截|拒收|隔离|차단|삭제|거부|"
+    r"on hold|conflicts? with|malicious|(?:was|were|has|have|did|could|can)(?: not|n't) (?:\w+ ){0,2}(?:able|be|been|make|made|turned|logged|created|added|updated|opened|raised|sent|go)|turned (?:it |you )?down|failed because|konnte nicht|nicht übermittelt|n'avons pas|ne peut pas|no (?:se )?(?:ha|pudo|fue|llegó)|não (?:chegou|foi|pôde|pode)|recusad|"
+    r"non (?:è|e') stat|nu a (?:putut|fost)|respins|blocat|suspendat|ikke (?:levere?t|sendt|kommet)|inte (?:levere|komm)|nie (?:zosta|mog|przeka|dostarcz)|не (?:передан|прийнят)|видален|відхилен|заблокован|nem (?:kézbesít|továbbít|fogad)|elutasít|visszautasít|iletilemedi|edilemedi|reddedildi|engellendi|δεν (?:παραδ|έγιν|μπόρ)|απορρίφθ|"
+    r"không (?:được |thể )?(?:gửi|chuyển|nhận)|bị (?:từ chối|chặn)|ditolak|diblokir|tidak (?:dapat|bisa|terkirim)|gagal|ei (?:voitu|ole) toimit|hylät|できません|ไม่สามารถ|ปฏิเสธ|נדח|לא (?:נמסר|הגיע)|נחסם|لم يتم|رفض|حظر|"
+    r"not yet|noch nicht|pas encore|(?:aún|todavía) no|ainda não|non (?:è )?ancora|nog niet|jeszcze nie|ещ[её] не|ännu inte|endnu ikke|ennå ikke|zatím ne|henüz|まだ|尚未|file d'attente|warteschlange|wachtrij",
 )
 """What a gateway did to a message."""
 _BROKEN = re.compile(r"(?<=[\u3040-\u30ff\u4e00-\u9fff])\n[ \u3000]{0,8}(?=[\u3040-\u30ff\u4e00-\u9fff])")
@@ -105,7 +107,7 @@ def is_bounce(message: Message, own: str) -> bool:
     if mailer or top.type == "multipart/report":
         # the code of a refusal and an address say it in any language
         told = (returns and fails) or ("@" in own and address.refusal(own) is not None)
-        return failed or clear or told or bool(_TITLE.search(subject))
+        return failed or clear or told or bool(_TITLE.search(subject)) or _speaks_of_yours(message, subject, own)
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
     robot = is_robot(message)
@@ -118,7 +120,7 @@ def is_bounce(message: Message, own: str) -> bool:
     if not (failed or titled or (clear and returns)) or not _SUBJECT.search(subject):
         return False
     # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
-    return robot or returns or address.refusal(own) is not None
+    return robot or returns or address.refusal(own) is not None or (clear and "@" in own and _TITLE.match(subject) is not None)
 
 
 def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
@@ -145,11 +147,15 @@ def _speaks_of_yours(message: Message, subject: str, own: str) -> bool:
     if "list-unsubscribe" in top.headers or "cc" in top.headers or not _STOPPED.search(f"{subject}\n{own}"):
         return False
     to, speaker = top.header("to").lower(), next(iter(address.addresses(top.header("from"), 1)), "").lower()
-    if yours := YOURS.search(own):
-        named, by_you = [own[slice(*yours.span(1))]], False
+    yours = YOURS.search(own)
+    addressed, by_you = yours or SPEAKS.search(own), False
+    if yours:
+        named = [own[slice(*yours.span(1))]]
     else:
         by_you = any(own[slice(*m.span(1))].lower().rstrip(".") in to for m in _BY_WHOM.finditer(own))
-        named = [m.group(1) for m in _TO_WHOM.finditer(own)] or (address.addresses(own, 5) if by_you else [])
+        named = [m.group(1) for m in _TO_WHOM.finditer(own)] or (
+            address.addresses(own, 5) if by_you or (addressed and HEADING.search(own)) else []
+        )
     theirs = [a for a in (n.lower().rstrip(".\"']") for n in named) if a not in to]
     if not theirs:
         return False
@@ -158,8 +164,9 @@ def _speaks_of_yours(message: Message, subject: str, own: str) -> bool:
         "no",
     }
     at_home = f".{speaker.rpartition('@')[2]}".endswith(f".{theirs[0].rpartition('@')[2]}")
-    machine, titled = generated or is_robot(message), _STOPPED.search(subject) is not None
-    return machine or (at_home and titled) if yours else (by_you or at_home) and (machine or titled)
+    machine = generated or is_robot(message) or is_from_a_mailer(message)
+    titled = any(words.search(subject) for words in (_STOPPED, FAILED, _TITLE))
+    return machine or (at_home and titled) if addressed else (by_you or at_home) and (machine or titled)
 
 
 def _is_bait(message: Message, own: str) -> bool:

@@ -1,18 +1,20 @@
 """What the managers of mailing lists say: of a post that they did not distribute, and, to a list's owner, of subscribers whose mail comes back.
 
-A post that waits for a moderator is none, nor are digests, invitations and what the list tells its members.
+So do help desks that do not take a mail. What waits for a moderator is none, nor are digests, invitations and what the list tells its members.
 """
 
 from __future__ import annotations
 
 import re
 
-from analyzer.model import Kind, Outcome, Report
+from analyzer.model import Kind, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.about import describe
-from analyzer.parse.bounce import MOST_TEXT, YOURS
+from analyzer.parse.autoreply import text_of
+from analyzer.parse.bounce import MOST_TEXT
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import mailed_to, original, recipients, returned_headers, sender_of, split_text, text_headers
+from analyzer.parse.who import SPEAKS, YOURS
 from analyzer.parse.words import Words
 
 _OWNER = re.compile(
@@ -26,8 +28,16 @@ _REFUSED = Words(
     r"|\byou are not (?:a |an? \w+ |currently )?(?:member|subscribe[dr]|allowed|authori[sz]ed|permitted|entitled)\b|\b(?:only|non-?)\s?(?:members?|subscribers?|moderators?|editors?) (?:\w+ ){0,4}(?:post|send|allowed|permitted)"
     r"|\bthe following (?:mail|message|post) (?:is|was|has been) (?:rejected|refused|denied)|not authori[sz]ed to (?:send|post|mail)|not allowed to (?:send|post|mail)"
     r"|votre (?:message|courriel|envoi)[^.!]{0,200}\b(?:rejet|refus)|n'(?:êtes|etes) pas autoris|n'a pas été (?:diffusé|distribué)|ihre (?:nachricht|e-?mail|mail)[^.!]{0,200}\b(?:abgewiesen|abgelehnt|zurückgewiesen|nicht (?:verteilt|weitergeleitet|zugelassen))"
-    r"|s(?:u|eu) (?:mensaje|mensagem|correo|solicitud)[^.!]{0,200}\brechaz|mensagem[^.!]{0,200}\b(?:rejeitad|recusad)|vostro messaggio[^.!]{0,200}\brifiutat|tuo messaggio[^.!]{0,200}\brifiutat|(?:メンバー|会員|登録され).{0,20}(?:ではありません|ていない|でない|ていません)|投稿.{0,20}(?:拒否|却下|できません)",
+    r"|s(?:u|eu) (?:mensaje|mensagem|correo|solicitud)[^.!]{0,200}\brechaz|mensagem[^.!]{0,200}\b(?:rejeitad|recusad)|(?:tuo|suo|vostro) messaggio[^.!]{0,200}\b(?:rifiutat|respint)|(?:メンバー|会員|登録され).{0,20}(?:ではありません|ていない|でない|ていません)|投稿.{0,20}(?:拒否|却下|できません)",
 )
+_NOT_TAKEN = Words(
+    r"\b(?:ticket|request|case|incident|issue|inquiry|enquiry)\b[^.!]{0,60}\b(?:could not|couldn't|was not|wasn't|has not been|cannot|can't|not) (?:be )?(?:created|opened|raised|updated|registered|logged)\b"
+    r"|\b(?:were not|weren't|could not|couldn't|unable to|was not|wasn't) (?:able to )?(?:be )?(?:add|added|turned into|raise|raised|create|created|log|logged|accept|accepted|open|opened) (?:your|a|an|the|to|as)\b"
+    r"|\b(?:e-?mail|mail|message|reply|update)s?\b[^.!]{0,120}\b(?:(?:was|were|has been|have been|will be) (?:rejected|discarded|ignored|refused)|(?:was|were|has|have|could) not (?:been |be )?(?:accepted|processed|logged|added|recorded)|did not (?:reach|make it))\b"
+    r"|(?:nachricht|e-?mail|mail|rückmeldung|anfrage)\b[^.!]{0,160}\b(?:abgewiesen|abgelehnt|nicht (?:angenommen|verarbeitet|zugeordnet|erstellt))|n'a (?:pas (?:pu |été )|pu )[^.!]{0,30}(?:enregistr|trait|cré|accept|pris)|no (?:se )?(?:ha|han|pudo) (?:podido )?(?:cread|abiert|registrad|aceptad|crear|abrir|procesar)"
+    r"|não (?:foi|pôde ser) (?:criad|registrad|aceit|processad|abert)|non (?:è|e') stat\w (?:creat|accettat|elaborat|registrat|apert)|niet (?:worden )?(?:aangemaakt|verwerkt|geaccepteerd)|nie został\w? (?:utworzon|przyjęt|zarejestrowan)|kunde inte (?:skapas|registreras)|kunne ikke (?:oprettes|opprettes|registreres)|не (?:создан|принят|зарегистрирован)",
+)
+"""What a desk says of a mail that it did not take."""
 _WAITS = Words(
     r"\bheld\b|await|moderator (?:can|will|has to)|waiting for|for approval|en attente|wartet|pendiente|in attesa|confirm (?:your|that|this)|承認待ち|保留"
 )
@@ -45,17 +55,19 @@ def parse(message: Message) -> Report | None:
     top = message.top
     sender = sender_of(top)
     signed = _OWNER.match(sender)
-    answered = top.header("auto-submitted").strip().lower().startswith("auto-replied")
-    if not (signed or answered) or top.header("precedence").strip().lower() == "list" or "list-post" in top.headers:
+    answered = top.header("auto-submitted").strip().lower().startswith(("auto-replied", "auto-generated"))
+    if not (signed or answered) or "list-post" in top.headers or (top.header("precedence").strip().lower() == "list" and not answered):
         return None
-    text = next((p.text() for p in message.own("text/plain")), "")[:MOST_TEXT]
+    text = text_of(message)[:MOST_TEXT]
     own, rest = split_text(text)
     said = re.sub(r"[ \t]+", " ", own[: 2 * _ADDRESSED])[:_ADDRESSED]  # LISTSERV fills its lines with blanks
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
     if _RETURNED.search(plain):
         return _of_subscribers(message, own)
-    refused = _REFUSED.search(plain)
-    if not refused or _WAITS.search(plain + top.header("subject")) or not (signed or YOURS.search(said)):
+    speaks = YOURS.search(said) or SPEAKS.search(said)
+    refused = _REFUSED.search(plain) if signed or YOURS.search(said) else None
+    refused = refused or (_NOT_TAKEN.search(plain) if answered and speaks else None)
+    if not refused or _WAITS.search(f"{top.header('subject')} {plain if signed else refused[0]}"):
         return None
     headers = returned_headers(message) or text_headers(rest)
     name = (signed.group("list") or signed.group("owned")) if signed else None
@@ -67,11 +79,12 @@ def parse(message: Message) -> Report | None:
         or mailed_to(headers)
         or (to[0] if len(to) == 1 else None)
         or next(named, None)
-        or (f"{name}@{sender.rpartition('@')[2]}" if name else None)
+        or (f"{name}@{sender.rpartition('@')[2]}" if name else sender)
     )
     words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
     outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
-    return Report(Kind.BOUNCED, "list", (outcome,), original(headers), reported_at=date(top.header("date")))
+    about = original(headers) if headers else Original(sender=next(iter(address.addresses(top.header("to"), 1)), None))
+    return Report(Kind.BOUNCED, "list", (outcome,), about, reported_at=date(top.header("date")))
 
 
 def _of_subscribers(message: Message, own: str) -> Report | None:

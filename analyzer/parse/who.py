@@ -22,11 +22,12 @@ DAEMON = Words(
 )
 """The local part or name of an address that mail systems write from."""
 
-_HEADING = Words(
+HEADING = Words(
     r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
     r"|(?:not|n't|unable|failed|fail\w{0,12})\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|(?:delivery (?:has )?failed|undeliverable) to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
-    r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址",
+    r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址"
+    r"|(?:địa chỉ|người nhận) sau|următo\w{1,5} (?:destinatar|adres)|következő (?:címzett|cím)|(?:ακόλουθ\w+|παρακάτω) (?:παραλήπτ|διευθύνσ)|ผู้รับ(?:ต่อไปนี้|ดังต่อไปนี้)|ที่อยู่ต่อไปนี้|(?:penerima|alamat) berikut|наступн\w{1,4} (?:одержувач|отримувач|адрес)|nasledujúc\w{1,4} (?:príjem|adres)|sljedeć\w{1,4} (?:primatelj|adres)|הנמענים הבאים|(?:المستلمين|العناوين) التالي",
 )
 _IDS = re.compile(r"^[ \t>]{0,8}(?:(?:x-)?message[ -]id|identificativo messaggio)[ \t]*:.*$", re.I | re.M)
 _NAMES_OF_IDS = ("message-id", "message id", "identificativo messaggio")
@@ -66,6 +67,20 @@ _VERP = re.compile(r"^([^\s@=]{1,120})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re
 _TOKEN = re.compile(r"(?:\d+|[0-9a-f]{6,}|bounces?|return|rtn|verp|list|owner|news\w*)$", re.I)
 _ALIAS = Words(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?")  # fmt: skip
 
+_YOUR_MAIL = (
+    r"(?:your|ihre?|deine?|votre|ton|sua|seu|uw|je|twoj\w|państwa|vaš\w?|váš|vaša|din|ditt|deres|ваше?|ваш|вашето|vostr[oa]|il (?:tuo|suo)|la (?:tua|sua)|(?:su|tu)) "
+    r"(?:e-?mail|mail|message|fax|facsimile job|nachricht|courriel|mensaje|correo|mensagem|bericht|wiadomo\w+|zpráv\w|správ\w|письмо|сообщение|лист|повідомлення|писмо|съобщение|messaggio|meddelande|mejl|e-?post|besked|melding)\b"
+    r"|(?:mesajul|e-?mailul) (?:dumneavoastr[ăa]|dvs|t[ăa]u)|(?:e-posten|eposten|meldingen|mejlet|meddelandet|brevet|mailen|beskeden|e-mailen) (?:som )?du (?:sendte|skickade|har sendt)|(?:message|courriel|e-?mail|mail) que vous avez|(?:correo|mensaje) que (?:ha )?envi\w{1,4}|(?:mensagem|e-?mail) que (?:você )?enviou"
+    r"|(?:thư|email) của (?:quý khách|quý vị|bạn|ông|bà)|(?:pesan|email|surat) anda|το (?:μήνυμά|email) σας|письмо|сообщение|лист"
+)
+_UNTO = r"(?:(?:addressed |sent |adressé |envoyé |dirigido |enviad[oa] |inviat[oa] )?to|an|für|à|a|para|per|naar|aan|voor|do|na adres|pro|till?|для|на|på|către|pentru|tới|đến|cho|kepada|ke|προς)"
+YOURS = Words(
+    rf"(?:\b(?:{_YOUR_MAIL})(?:[^.!?\n]|\n(?=[^\n])|[.!?](?=\S)){{0,80}}?\s{_UNTO}|\byou (?:have |recently )?sent (?:(?:an? |your )?(?:e-?mail|mail|message) )?to):?\s{{1,40}}(?:[\w’'-]{{2,20}}\s){{0,3}}[\[<\"'„«(]{{0,3}}([^\s<>@\"'„«(]{{1,64}}@[\w.-]{{3,255}})",
+)
+"""A text that speaks to the sender of one message, and says to whom that was."""
+SPEAKS = Words(rf"\b(?:{_YOUR_MAIL})")
+"""A text that speaks to the sender of one message."""
+
 
 def is_daemon(message: Message) -> bool:
     """Whether a mail system wrote the message, by the address in its From, or by the name where there is none."""
@@ -86,6 +101,11 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     mailed = recipients(headers) if headers else []
     senders = _senders(headers)
     # what a receiver says may name the sender: "<us@example.org>... Sender rejected"
+    yours = YOURS.search(own)
+    told = own[slice(*yours.span(1))].strip(".") if yours else ""
+    home = message.top.header("to").rpartition("@")[2].strip(" >").lower()
+    if told and told.lower() not in ours | senders and all(a.lower().endswith(f"@{home}") for a in found):
+        return [told]
     if strange := [a for a in found if a.lower() not in ours | senders]:
         beside = {m.group(1).lower() for m in _WITH_REASON.finditer(own)}
         return _once([*strange, *(a for a in mailed if a.partition("@")[0].lower() in beside)])
@@ -167,7 +187,7 @@ def _listed(own: str) -> list[str]:
     found: list[str] = []
     armed, at = 0, 0
     talking = False  # within the words that follow an address in its own paragraph
-    headings = _HEADING.lines(own)
+    headings = HEADING.lines(own)
     last = max(headings, default=-1)
     for line in own.split("\n", 3000)[:3000]:
         if not armed and at > last:
@@ -204,7 +224,7 @@ def _bare(message: Message, own: str) -> list[str]:
         if armed and line.strip():
             found = _BARE.match(line)
             return [f"{found.group(1)}@{home}"] if found and home else []
-        armed = armed or (bool(_HEADING.search(line)) and line.rstrip().endswith(":"))
+        armed = armed or (bool(HEADING.search(line)) and line.rstrip().endswith(":"))
     return []
 
 
