@@ -228,7 +228,7 @@ def _small(text: str) -> str:
     if text.isascii():
         low = text.lower()
         return low if low.isprintable() else low.translate(_SPACES)
-    low = text.lower()
+    low = text.replace("İ", "i").lower()
     if len(low) != len(text):
         low = "".join(c if len(c) == 1 else "?" for c in (ch.lower() for ch in text))
     return low.translate(_SPACES)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+# where a script without spaces goes on after an address, or leads up to it, those words are the server's: no part has letters of both kinds
+_LABEL = r"(?:[\w\u00c0-\u052f-]{1,63}|[^\x00-\u052f]{1,63})"
 _MASKED = re.compile(
     r"https?://[^\s<>\"]{1,300}"
-    r"|<?[^\s<>@:;,\"()\[\]]{1,128}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}>?"  # addresses
+    rf"|<?(?:[!#-'*+./0-9=?A-Z\\^-~\u00c0-\u052f-]{{1,128}}|[^\x00-\u052f]{{1,128}})@{_LABEL}(?:\.{_LABEL}){{0,10}}>?"  # addresses
     r"|(?<![\w.-])(?:[a-z0-9_](?:[\w-]{0,62})\.){2,10}[a-z]{2,24}(?![\w-]|\.\w)"  # host names of three labels or more
     r"|(?<![\w.-])[a-z0-9-]{1,63}\.(?:com|net|org|jp|de|fr|example|test|invalid|info|biz|edu|ru|uk|it|es|nl|pl|br|cn|io|eu|local)(?![\w-]|\.\w)",
-    re.I,
+    re.I | re.A,
 )
 
 

@@ -157,9 +157,9 @@ class Phrases:
         around, words = f" {text} ", self._words
         for n, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
             left, right, whole, begun = words[n]
-            if left and around[start].isalnum():
+            if left and _goes_on(around[start]):
                 continue
-            if whole is not None and not (right and around[end + 1].isalnum()):
+            if whole is not None and not (right and _goes_on(around[end + 1])):
                 tokens.append((start, end, whole))
             if begun is not None:
                 tokens.append((start, end, begun))
@@ -168,6 +168,11 @@ class Phrases:
 
 
 _START = itemgetter(0)
+
+
+def _goes_on(letter: str) -> bool:
+    """Whether a word reaches over a letter beside it: those of scripts without spaces stand against any word."""
+    return letter.isalnum() and (letter < "\u0e00" or "\u10a0" <= letter < "\u1100" or "\u1e00" <= letter < "\u2000")
 
 
 def _in_word(letter: str) -> bool:
