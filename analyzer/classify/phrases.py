@@ -80,9 +80,9 @@ class _Node:
 
     __slots__ = ("children", "owners")
 
-    def __init__(self, owners: tuple[int, ...] = (), children: dict[str, tuple[_Step, ...]] | None = None) -> None:
+    def __init__(self, owners: tuple[int, ...], children: dict[str, tuple[_Step, ...]]) -> None:
         self.owners = owners  # of the phrases that end here
-        self.children = {} if children is None else children  # by their next fragment
+        self.children = children  # by their next fragment
 
 
 _Step = tuple[int, _Node]
@@ -108,10 +108,10 @@ class Phrases:
                 known = words.get(word, ())
                 if fragment not in known:
                     words[word] = tuple(sorted((*known, fragment)))
-        self._words = [
-            (_in_word(word[0]), _in_word(word[-1]), word if word in fragments else None, f"{word}~" if f"{word}~" in fragments else None)
-            for word, fragments in words.items()
-        ]
+        # by the number that the automaton gives a word: as a whole, as a beginning, and whether its ends (1, 2) must be a word's
+        self._whole = [word if word in fragments else None for word, fragments in words.items()]
+        self._begun = [next((f for f in fragments if f != word), None) for word, fragments in words.items()]
+        self._ends = bytes(_in_word(word[0]) + 2 * _in_word(word[-1]) for word in words)
         # a DFA would be as fast and take 25 times the memory
         self._automaton = AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False)
 
@@ -124,10 +124,12 @@ class Phrases:
         step = (phrase.gaps[0], behind) if others else None
         alone = (step,) if step else ()
         for begin in first:
-            node = self._root.get(begin) or self._root.setdefault(begin, _Node())
+            node = self._root.get(begin)
             if step is None:
-                node.owners += leaf.owners
+                self._root[begin] = leaf if node is None else _Node((*node.owners, *leaf.owners), node.children)
                 continue
+            if node is None or node.children is _NOTHING:
+                node = self._root[begin] = _Node(node.owners if node else (), {})
             for form in others[0]:
                 there = node.children.get(form)
                 if there is None:
@@ -154,14 +156,13 @@ class Phrases:
         """The fragments that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
         tokens: list[Token] = []
         text = text if text.isascii() else mended(text)
-        around, words = f" {text} ", self._words
+        around, ends = f" {text} ", self._ends
         for n, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            left, right, whole, begun = words[n]
-            if left and _goes_on(around[start]):
+            if ends[n] & 1 and _goes_on(around[start]):
                 continue
-            if whole is not None and not (right and _goes_on(around[end + 1])):
+            if (whole := self._whole[n]) is not None and not (ends[n] & 2 and _goes_on(around[end + 1])):
                 tokens.append((start, end, whole))
-            if begun is not None:
+            if (begun := self._begun[n]) is not None:
                 tokens.append((start, end, begun))
         tokens.sort(key=_START)
         return tokens
