@@ -34,6 +34,20 @@ UNSOLVED = {
     "450 Temporarily rejected. Try again later.": "a bare refusal for now reads as a system in trouble",
     "554 mail server permanently rejected message (#5.3.0)": "what qmail says when its own filter refuses: no cause is named",
     "550 Suspected bounce attacks. http://service.mail.qq.com/cgi-bin/help?subtype=1&&id=20022&&no=1000727": "a view of the sender, as QQ means it; the label says policy",
+    "421 Server temporarily unavailable. Try again later. IB101": "the words for a host that does not answer",
+    "554 vsmtp21.tin.example. Server not available - access denied": "the words for a host that does not answer",
+    "550 5.1.1 prapt karta ka khata band hai": "Hindi in Latin letters, and a code that is believed first",
+    "451 Please try again later.": "a bare refusal for now reads as a system in trouble",
+    "550 5.7.1 recipient <ops@kunde-nord.example> black listed #139": "an address stands between the recipient and his list",
+    "421 SL E402 Encryption failed - Retry later": "a forwarder that encrypts for its users; others would mean TLS",
+    "550 Odosielatel je na ciernej listine prijemcu": "a list without a name, of the recipient's own",
+    "421 4.2.1 Connection refused OXSUS0001_140": "the words for a host that does not answer",
+    "554 One or more of the sender or recipients in your email are invalid and not accepted.": "one of two things; it does not say which",
+    "550 5.1.1 <newsletter@sklep.example> sender is blacklisted": "a list without a name: whose?",
+    "421 RP-001 (BAY004-MC5F7) Unfortunately, some messages from 192.0.2.117 weren't sent. Please try again. We have limits for how many messages can be sent per hour and per day. You can also refer to http://mail.live.com/mail/troubleshooting.aspx#errors.": "Microsoft documents the code as a limit by reputation",
+    "553 5.3.0 <kathrin@privatserver.example>... burnt address, it was sold to spammers in 2016": "spammers are named, and it is not the sender",
+    "550 5.1.6 Medarbejderen er fratraadt. Skriv venligst til hovedpostkassen post@kommunen.example": "two sentences: gone, and whom to write to",
+    "550-Your message was rejected by this user and was not delivered.\n550-Reason: Messages from your location are rejected, bad or missing identifier (HELO). Contact your email administrator\n550-Protection provided by: MagicSpam 2.1-4.1 (http://www.magicspam.com)\n550 For more information, please visit the URL: http://www.linuxmagic.example/best_practices/valid_helo_domain.html": "a policy by its first words, a HELO by its second",
 }
 """Replies that are judged wrong, and why."""
 
