@@ -11,6 +11,7 @@ from analyzer.model import Kind, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.about import describe
 from analyzer.parse.autoreply import text_of
+from analyzer.parse.autoreply_words import TYPES
 from analyzer.parse.bounce import MOST_TEXT
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import mailed_to, original, recipients, returned_headers, sender_of, split_text, text_headers
@@ -66,7 +67,8 @@ def parse(message: Message) -> Report | None:
         return _of_subscribers(message, own)
     speaks = YOURS.search(said) or SPEAKS.search(said)
     refused = _REFUSED.search(plain) if signed or YOURS.search(said) else None
-    refused = refused or (_NOT_TAKEN.search(plain) if answered and speaks else None)
+    if not refused and answered and speaks and not TYPES["vacation"].search(plain):  # who is away may say that he reads nothing
+        refused = _NOT_TAKEN.search(plain)
     if not refused or _WAITS.search(f"{top.header('subject')} {plain if signed else refused[0]}"):
         return None
     headers = returned_headers(message) or text_headers(rest)

@@ -100,12 +100,12 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     ours = {a.lower() for name in ("from", "to", "sender") for a in address.addresses(message.top.header(name), 5)}
     mailed = recipients(headers) if headers else []
     senders = _senders(headers)
-    # what a receiver says may name the sender: "<us@example.org>... Sender rejected"
     yours = YOURS.search(own)
     told = own[slice(*yours.span(1))].strip(".") if yours else ""
     home = message.top.header("to").rpartition("@")[2].strip(" >").lower()
     if told and told.lower() not in ours | senders and all(a.lower().endswith(f"@{home}") for a in found):
-        return [told]
+        return [told]  # what else is named, a call-back for example, is of the sender's own domain
+    # what a receiver says may name the sender: "<us@example.org>... Sender rejected"
     if strange := [a for a in found if a.lower() not in ours | senders]:
         beside = {m.group(1).lower() for m in _WITH_REASON.finditer(own)}
         return _once([*strange, *(a for a in mailed if a.partition("@")[0].lower() in beside)])

@@ -214,3 +214,19 @@ def test_a_broken_rule_is_named_with_what_was_expected(tmp_path: Path, text: str
 def test_what_is_refused_and_whether_trying_again_can_help(reply: str, scope: str | None, retry: bool) -> None:
     verdict = classify_reply(reply)
     assert (verdict.scope, verdict.retry) == (scope, retry)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("550 wang@gongsi.example不存在", "user-unknown"),
+        ("550 宛先hana@kaisha.exampleは存在しません", "user-unknown"),
+        ("550 未通过SPF检查", "authentication-failed"),
+        ("550 İstifadəçi tapılmadı", "user-unknown"),
+        ("550 no-such-user@far.example", "undetermined"),
+        ("550 größe-voll@übung.example", "undetermined"),
+    ],
+)
+def test_words_of_a_script_without_spaces_may_stand_against_an_address(reply: str, reason: str) -> None:
+    """And what stands within one is a stranger's name in any script."""
+    assert classify_reply(reply).reason == reason

@@ -37,6 +37,26 @@ Dear reader
 """
 
 LETTERS = {
+    "a gateway that speaks Ukrainian and puts the addresses behind labels": Letter(
+        "Захист пошти <postmaster@zavod.example>", "Повідомлення про лист",
+        "Ваш лист видалено і не передано одержувачу.\n\nВідправник: bounces@shop.example\nОдержувач: sklad@zavod.example\nПричина: вкладення .js заборонено\n",
+        (("sklad@zavod.example", "content-rejected"),),
+    ),
+    "a hoster that lists them under a Vietnamese heading": Letter(
+        "Sao Mai Hosting <no-reply@saomai.example>", "Thư chưa được gửi",
+        "Thư của Quý khách gửi tới các địa chỉ sau chưa được gửi:\n\n  1. ha@bien.example\n  2. nam@nui.example\n\nLý do: vượt quá số thư trong ngày.\n",
+        (("ha@bien.example", "rate-limited"), ("nam@nui.example", "rate-limited")),
+    ),
+    "a notice in Norwegian that speaks of your mail in a sentence": Letter(
+        "Fjordby kommune <ikke-svar@fjordby.example>", "Ikke levert",
+        "E-posten du sendte til kari@fjordby.example ble ikke levert. Postboksen er full.\n",
+        (("kari@fjordby.example", "mailbox-full"),),
+    ),
+    "a filter whose daemon writes in its own name": Letter(
+        "Drweb <drweb-daemon@mx.fabrika.example>", "Проверка почты",
+        "Письмо не доставлено: в нём найден вирус.\n\nПолучатель: <otdel@fabrika.example>\n",
+        (("otdel@fabrika.example", "virus-detected"),),
+    ),
     "a gateway that lists names with the reason in brackets": Letter(
         DAEMON, "Returned Mail: User unknown",
         "The original message was received on Monday\nfrom news@shop.example\n\n---The following addresses had delivery errors---\n\nolga@far.example [User unknown]\n",

@@ -66,3 +66,42 @@ def test_subscribers_whose_mail_comes_back_are_told_to_the_owner() -> None:
 def test_a_subscriber_who_is_told_of_his_own_mail_is_no_bounce(who: str) -> None:
     text = f"Your membership in gardeners has been disabled due to excessive bounces.\n{who}"
     assert parse_message(message("gardeners-bounces@lists.club.example", text)).outcomes == ()
+
+
+DESK = "From: Harbour Desk <desk@harbour.example>\nTo: news@shop.example\nSubject: {subject}\nAuto-Submitted: {submitted}\nContent-Type: text/plain; charset=utf-8\n\n"
+
+
+def desk(text: str, subject: str = "Re: Spring", submitted: str = "auto-replied") -> bytes:
+    return (DESK.format(subject=subject, submitted=submitted) + text).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "recipient", "reason"),
+    [
+        (desk("No ticket could be opened: your e-mail to help@harbour.example was rejected, since only registered customers may write here.\n"), "help@harbour.example", "recipient-refused"),
+        (desk("Your message was not accepted. It is 30 MB large; the largest message we take has 10.\n", submitted="auto-generated"), "desk@harbour.example", "message-too-big"),
+        (desk("Ihre Nachricht an hilfe@hafen.example wurde abgewiesen: Anhänge sind nicht erlaubt.\n"), "hilfe@hafen.example", "content-rejected"),
+        (desk("We were not able to add your message to case 7: the user news@shop.example is locked out.\n", submitted="auto-generated"), "desk@harbour.example", "sender-rejected"),
+    ],
+)  # fmt: skip
+def test_a_desk_that_takes_no_mail_refuses_it(data: bytes, recipient: str, reason: str) -> None:
+    """And who is unknown or locked out there is the one who wrote."""
+    report = parse_message(data)
+    (outcome,) = report.outcomes
+    assert (outcome.kind, outcome.recipient) == (Kind.BOUNCED, recipient)
+    assert classify(outcome, report).reason == reason
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        desk("Your message has reached us and got the number 7. Messages without a number could not be answered so quickly.\n"),
+        desk(
+            "I am on holiday until Monday. Your e-mail was not accepted by anybody else and will be ignored; please write again.\n",
+            "Out of office",
+        ),
+        desk("Ihre Anfrage ist eingegangen. Wir melden uns.\n"),
+    ],
+)
+def test_a_desk_that_takes_it_and_one_who_is_away_refuse_nothing(data: bytes) -> None:
+    assert parse_message(data).kind is Kind.AUTOREPLIED
