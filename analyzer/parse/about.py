@@ -75,9 +75,9 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
 
 
 def _is_part(said: str | None, words: str) -> bool:
-    """Whether a field has the first or the last of the words that the receiver said."""
+    """Whether a field has the first line (RFC 5321 §4.2.1 marks it by a hyphen) or the last of the words that the receiver said."""
     said, words = (" ".join(text.split()) for text in (said or "", words))
-    return bool(said) and (words.startswith(said) or words.endswith(said))
+    return bool(said) and (words.endswith(said) or (said[3:4] == "-" and words.startswith(said)))
 
 
 def _says_once(text: str) -> bool:

@@ -17,6 +17,7 @@ from analyzer.config import Seed
 from analyzer.metrics import Numbers
 from analyzer.model import TEST_SEND, Capture, Kind
 from analyzer.parse import parse
+from collectors.submit import Submission, submit
 from collectors.test_send import Placement, authentication
 from collectors.test_send import test_send as send_test
 from tests.servers import free_port, until
@@ -241,7 +242,7 @@ def test_authentication_is_what_the_receiver_wrote_above_our_mark(fields: str, s
     assert authentication(f"{fields}\r\nX-Mailhealth-Test: 0123abcd\r\n{forged}\r\n\r\n".encode(), "0123abcd") == seen
 
 
-def test_interrupted_it_keeps_what_is_known_so_far(tmp_path: Path, postfix: Postfix, dovecot: Dovecot) -> None:
+def test_interrupted_it_keeps_what_is_known_so_far(postfix: Postfix, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after the first seed was found: the second was sent, and may still arrive."""
     one, two = dovecot.mailbox(), dovecot.mailbox()
     seeds = {
@@ -254,10 +255,20 @@ def test_interrupted_it_keeps_what_is_known_so_far(tmp_path: Path, postfix: Post
         kept.extend(captures)
         return len(captures)
 
+    sent = threading.Semaphore(0)
+
+    def counted(*told: object) -> Submission:
+        try:
+            return submit(*told)  # type: ignore[arg-type]
+        finally:
+            sent.release()
+
     def interrupt(placement: Placement) -> None:
         if placement.seed == "found":
+            assert all(sent.acquire(timeout=60) for _ in seeds), "the second was not sent"
             raise KeyboardInterrupt
 
+    monkeypatch.setattr("collectors.test_send.submit", counted)
     with pytest.raises(KeyboardInterrupt):
         send_test(LETTER, "main", postfix.provider(one.user), seeds, "orders@shop.example", keep, 600, interrupt)
     (capture,) = kept
