@@ -65,7 +65,7 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
         status = address.reply(about)[1] if alone else None
     step_said = None if outcome.stage or heard else stage(about)
     return outcome._replace(
-        status=(status if words and not outcome.diagnostic else None) or outcome.status or status,
+        status=(status if words and not outcome.diagnostic and (outcome.status or "").endswith(".0") else None) or outcome.status or status,
         reply_code=outcome.reply_code or code,
         diagnostic=heard.words if heard and _is_part(outcome.diagnostic, heard.words) else outcome.diagnostic or words,
         prose=_gist(about),

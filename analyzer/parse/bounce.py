@@ -71,7 +71,7 @@ _MAIL = Words(
     r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件"
 )
 _SUMMARY = Words(
-    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
+    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|spam ?report|(?:quarantine|spam) (?:digest|summary|report)|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
 )
 _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"

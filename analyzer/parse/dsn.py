@@ -11,7 +11,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 from analyzer.model import Kind, Outcome, Stage
 from analyzer.parse import address
 from analyzer.parse.headers import MAX_VALUE
-from analyzer.parse.mime import Message, Part, decode
+from analyzer.parse.mime import Message, Part, decode, words
 from analyzer.parse.who import is_daemon
 from analyzer.parse.words import small
 
@@ -150,6 +150,8 @@ def _outcome(group: dict[str, str]) -> Outcome:
     if not diagnostic and (comment := _COMMENT.search(field)):
         diagnostic = comment.group(1)  # 5.0.0 (recipient reached disk quota)
     field_status = field if _STATUS.fullmatch(field) else address.enhanced(field)
+    if "=?" in diagnostic:
+        diagnostic = words(diagnostic)  # Exchange writes what is not ASCII as headers do (RFC 2047)
     code, reply_status = address.reply(diagnostic)
     recipient = original if original and "@" in original else named or final or original
     return Outcome(

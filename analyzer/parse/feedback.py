@@ -21,7 +21,7 @@ _ARF = re.compile(rb"\s*Feedback-Type[ \t]*:", re.I)
 _ARF_FIELD = re.compile(
     rb"^(?:Feedback-Type|User-Agent|Version|Source-IP|Original-Mail-From|Original-Rcpt-To|Arrival-Date|Reported-Domain)[ \t]*:", re.I | re.M
 )
-_REDACTED = re.compile(r"(?:\*+|[0-9a-f]{16,})@", re.I)
+_REDACTED = re.compile(r"(?:\*+|x{3,}|[0-9a-f]{16,})@", re.I)
 """A local part that a provider put in the place of its customer's."""
 _TAKEN_OUT = re.compile(r"redacted|undisclosed|hidden|anonymi[sz]ed", re.I)
 UNSUBSCRIPTIONS = {"opt-out", "opt-out-list", "unsubscribe"}

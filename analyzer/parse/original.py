@@ -59,6 +59,9 @@ def _returned(message: Message) -> Headers:
     return NONE
 
 
+_TRACE = re.compile(r"received:[ \t]+(?:from|by)[ \t]", re.I)
+
+
 def split_text(text: str) -> tuple[str, str]:
     """The reporter's own words, and the returned message that follows them in the same text.
 
@@ -73,6 +76,8 @@ def split_text(text: str) -> tuple[str, str]:
         field = _FIELD.match(said)
         if not field and not _TITLE.match(said):
             continue
+        if _TRACE.match(said):
+            return text[:start], text[start:]
         rest = text[start : start + 20_000]
         if field and (blank := rest.find("\n\n", 1)) >= 0:
             rest = rest[:blank]  # a few fields that the reporter repeats are no head, whatever returns further below

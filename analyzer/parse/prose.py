@@ -91,7 +91,7 @@ def through_alias(outcomes: tuple[Outcome, ...], headers: Headers, top: Part) ->
 
     An address of the sender's own domain that leads to several others is a list of his: they were mailed, and not the list.
     """
-    mailed = noted(headers)
+    mailed = noted(headers) or _above(headers, outcomes)
     if mailed is None or any(
         mailed == o.recipient or mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes
     ):
@@ -99,6 +99,14 @@ def through_alias(outcomes: tuple[Outcome, ...], headers: Headers, top: Part) ->
     if of_a_list(headers) or (len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in top.header("to").lower()):
         return outcomes
     return tuple(o if o.final or not o.recipient else o._replace(recipient=mailed, final=o.recipient) for o in outcomes)
+
+
+def _above(headers: Headers, outcomes: tuple[Outcome, ...]) -> str | None:
+    """The address in the returned message's To, where the one outcome is of the same name at a host below its domain: "jo@mail.example.org"."""
+    local, _, host = (outcomes[0].recipient or "").lower().partition("@")
+    mailed = recipients(headers) if len(outcomes) == 1 and host.count(".") > 1 else []
+    name, _, domain = mailed[0].lower().partition("@") if len(mailed) == 1 else ("", "", "")
+    return mailed[0] if domain and name == local and host.endswith(f".{domain}") else None
 
 
 def _forwarded(headers: Headers, top: Part, outcome: Outcome) -> str | None:

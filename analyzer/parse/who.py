@@ -29,8 +29,8 @@ HEADING = Words(
     r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|以下地址"
     r"|(?:địa chỉ|người nhận) sau|următo\w{1,5} (?:destinatar|adres)|következő (?:címzett|cím)|(?:ακόλουθ\w+|παρακάτω) (?:παραλήπτ|διευθύνσ)|ผู้รับ(?:ต่อไปนี้|ดังต่อไปนี้)|ที่อยู่ต่อไปนี้|(?:penerima|alamat) berikut|наступн\w{1,4} (?:одержувач|отримувач|адрес)|nasledujúc\w{1,4} (?:príjem|adres)|sljedeć\w{1,4} (?:primatelj|adres)|הנמענים הבאים|(?:المستلمين|العناوين) التالي",
 )
-_IDS = re.compile(r"^[ \t>]{0,8}(?:(?:x-)?message[ -]id|identificativo messaggio)[ \t]*:.*$", re.I | re.M)
-_NAMES_OF_IDS = ("message-id", "message id", "identificativo messaggio")
+_IDS = re.compile(r"^[ \t>]{0,8}(?:(?:x-)?(?:message|smtp)[ -]id|identificativo messaggio)[ \t]*:.*$", re.I | re.M)
+_NAMES_OF_IDS = ("message-id", "message id", "smtp-id", "identificativo messaggio")
 _RULE_OFF = re.compile(r"^[\s>]{0,8}[-=*_#]{3,}")
 _LISTED = re.compile(
     r"^[ \t>*|•·-]{0,12}(?:\d{1,3}[.)] )?(?:(?:rfc822|smtp)[;:=] ?)?[<\[(\"'«]{0,3}([^\s<>@\"'()\[\]:;,=（）：，、。「」【】]{1,64}@[\w.-]{3,255})(?=[>\])\"'»\s:;,.]|$)|\bdda:SMTP=([^\s;@]{1,64}@[^\s;]{3,255})",
