@@ -48,6 +48,16 @@ UNSOLVED = {
     "553 5.3.0 <kathrin@privatserver.example>... burnt address, it was sold to spammers in 2016": "spammers are named, and it is not the sender",
     "550 5.1.6 Medarbejderen er fratraadt. Skriv venligst til hovedpostkassen post@kommunen.example": "two sentences: gone, and whom to write to",
     "550-Your message was rejected by this user and was not delivered.\n550-Reason: Messages from your location are rejected, bad or missing identifier (HELO). Contact your email administrator\n550-Protection provided by: MagicSpam 2.1-4.1 (http://www.magicspam.com)\n550 For more information, please visit the URL: http://www.linuxmagic.example/best_practices/valid_helo_domain.html": "a policy by its first words, a HELO by its second",
+    "554 Bericht blijft rondgaan tussen de servers, te veel tussenstations (hops)": "a loop without the word",
+    "Karen er fratrådt pr. 1. maj, hendes opgaver er overtaget af jb@molleby-tomrer.example, skriv venligst dertil": "two sentences: gone, and whom to write to",
+    "501 Ugyldig modtageradresse": "an invalid address reads as one that is unknown",
+    "550 Ole har sluttet hos oss, send heller til post@fjordbygg.example": "gone, and whom to write to: two clauses",
+    "Адрес находится в стоп-листе рассылочного сервиса, отправка на него не производилась": "a list of the sending service reads as a block list",
+    "550 5.7.1 Отправка писем от имени домена sport-tovary.example с этого сервера запрещена его SPF-записью": "sending in the name of a domain is forbidden: SPF, or a policy?",
+    "550 Iletideki baglanti zararli siteler listesinde oldugundan reddedildi": "the same word for a link and a connection",
+    "554 投递失败，对方服务器拒收": "refused by the other server: by whom there?",
+    "该收件地址在本平台的无效地址库中，系统未进行投递": "a service that keeps its own list, in Chinese",
+    "수신거부 및 반송 이력이 있는 주소로 발송 대상에서 제외되었습니다": "a service that keeps its own list, in Korean",
 }
 """Replies that are judged wrong, and why."""
 
