@@ -6,7 +6,7 @@ import itertools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -95,6 +95,31 @@ Token = tuple[int, int, str]
 """Start and end of a fragment, and the fragment."""
 
 
+class _Fragments:
+    """Fragments by their words, compiled: those that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
+
+    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
+        # by the number that the automaton gives a word: as a whole, as a beginning, and whether its ends (1, 2) must be a word's
+        self._whole = [word if word in fragments else None for word, fragments in words.items()]
+        self._begun = [next((f for f in fragments if f != word), None) for word, fragments in words.items()]
+        self._ends = bytes(_in_word(word[0]) + 2 * _in_word(word[-1]) for word in words)
+        # a DFA would be as fast and take 25 times the memory
+        self._automaton = AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False)
+
+    def find(self, text: str) -> list[Token]:
+        """Where they stand in a text."""
+        tokens: list[Token] = []
+        around, ends = f" {text} ", self._ends
+        for n, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
+            if ends[n] & 1 and _goes_on(around[start]):
+                continue
+            if (whole := self._whole[n]) is not None and not (ends[n] & 2 and _goes_on(around[end + 1])):
+                tokens.append((start, end, whole))
+            if (begun := self._begun[n]) is not None:
+                tokens.append((start, end, begun))
+        return tokens
+
+
 class Phrases:
     """All phrases of all owners, compiled. Finding takes time linear in the text."""
 
@@ -108,12 +133,9 @@ class Phrases:
                 known = words.get(word, ())
                 if fragment not in known:
                     words[word] = tuple(sorted((*known, fragment)))
-        # by the number that the automaton gives a word: as a whole, as a beginning, and whether its ends (1, 2) must be a word's
-        self._whole = [word if word in fragments else None for word, fragments in words.items()]
-        self._begun = [next((f for f in fragments if f != word), None) for word, fragments in words.items()]
-        self._ends = bytes(_in_word(word[0]) + 2 * _in_word(word[-1]) for word in words)
-        # a DFA would be as fast and take 25 times the memory
-        self._automaton = AhoCorasick(words, implementation=Implementation.ContiguousNFA, store_patterns=False)
+        # half as many at a time take half the memory to compile, and most texts are asked for the first half alone
+        self._plain = _Fragments({word: forms for word, forms in words.items() if word.isascii()})
+        self._other = _Fragments({word: forms for word, forms in words.items() if not word.isascii()})
 
     def _add(self, phrase: Phrase, leaf: _Node) -> None:
         """Phrases that begin alike share their first fragment only; the forms of a phrase share all that follows."""
@@ -153,17 +175,12 @@ class Phrases:
         return found
 
     def _tokens(self, text: str) -> list[Token]:
-        """The fragments that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
-        tokens: list[Token] = []
-        text = text if text.isascii() else mended(text)
-        around, ends = f" {text} ", self._ends
-        for n, start, end in self._automaton.find_matches_as_indexes(text, overlapping=True):
-            if ends[n] & 1 and _goes_on(around[start]):
-                continue
-            if (whole := self._whole[n]) is not None and not (ends[n] & 2 and _goes_on(around[end + 1])):
-                tokens.append((start, end, whole))
-            if (begun := self._begun[n]) is not None:
-                tokens.append((start, end, begun))
+        """The fragments in a text, in the order of starts."""
+        if text.isascii():
+            tokens = self._plain.find(text)
+        else:
+            text = mended(text)
+            tokens = self._plain.find(text) + self._other.find(text)
         tokens.sort(key=_START)
         return tokens
 
