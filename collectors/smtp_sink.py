@@ -25,7 +25,8 @@ COMMAND_TIMEOUT = 300  # seconds between two commands (RFC 5321 §4.5.3.2.7)
 DATA_TIMEOUT = 900  # seconds for a message from its first byte to our answer
 MOST_SESSIONS = 200  # at once; further clients are asked to come again
 MOST_BUFFERED = 1024 * 1024  # bytes of a session before they are taken up; lines may be longer, for refusing them would lose the report
-_END = b"\r\n.\r\n"
+_DOT = b".\r\n"
+_END = b"\r\n" + _DOT
 # an address as most are written: the library's reader of RFC 5322, which takes all others, spends a tenth of a session on each
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _PLAIN = re.compile(rf"(<>|<{_ATOM}(?:\.{_ATOM})*@[A-Za-z\d-]+(?:\.[A-Za-z\d-]+)*>)(.*)", re.A)
@@ -85,17 +86,17 @@ class _Server(SMTP):  # type: ignore[misc]  # aiosmtpd publishes no types
     async def _content(self) -> bytes | None:
         """The message up to the line of a single dot (RFC 5321 §4.1.1.4); None where it is too large. A bare CR or LF ends no line."""
         data, large = bytearray(), False
-        while data != _END[2:] and not data.endswith(_END):
+        while data != _DOT and not data.endswith(_END):
             try:
-                data += await self._reader.readuntil(_END[2:])
+                data += await self._reader.readuntil(_DOT)
             except asyncio.LimitOverrunError as e:
                 data += await self._reader.read(e.consumed)
-            if len(data) > self.data_size_limit + len(_END[2:]):
+            if len(data) > self.data_size_limit + len(_DOT):
                 large = True
                 del data[: -len(_END)]
         if large:
             return None
-        content = bytes(data[: -len(_END[2:])]).replace(b"\r\n.", b"\r\n")
+        content = bytes(data[: -len(_DOT)]).replace(b"\r\n.", b"\r\n")
         return content[1:] if content.startswith(b".") else content
 
     def _getaddr(self, arg: str) -> tuple[str | None, str | None]:

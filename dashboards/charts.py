@@ -17,6 +17,11 @@ _COLOURS = alt.Scale(domain=list(SAID.values()), range=list(SEVERITY.values()))
 _LONG = alt.Axis(labelLimit=230, domain=False, ticks=False, labelFlush=False)
 
 
+def _measure(**more: Any) -> alt.Axis:
+    """The axis of what is counted, its numbers beside their lines."""
+    return alt.Axis(tickCount=5, labelFlush=False, domain=False, **more)
+
+
 def _day(frame: pd.DataFrame) -> alt.X:
     """Days as bands. They are names of UTC days, not moments, so that no reader's zone shifts them."""
     days = pd.to_datetime(frame["day"])
@@ -46,7 +51,7 @@ def failures_by_day(frame: pd.DataFrame) -> alt.Chart:
         .mark_bar()
         .encode(
             x=_day(frame),
-            y=alt.Y("numerator:Q", title="messages that failed", axis=alt.Axis(tickCount=5, labelFlush=False, domain=False)),
+            y=alt.Y("numerator:Q", title="messages that failed", axis=_measure()),
             color=alt.Color("severity:N", title=None, scale=_COLOURS, legend=alt.Legend(orient="top", symbolType="circle")),
             order="order:Q",
             tooltip=[alt.Tooltip("day:O", title="sent on"), alt.Tooltip("severity:N", title="failed as"),
@@ -75,7 +80,7 @@ def found_by(frame: pd.DataFrame) -> alt.Chart:
         .mark_bar(height=ROW * 0.6)
         .encode(
             y=alt.Y("source:N", title=None, axis=_LONG),
-            x=alt.X("share:Q", title=None, axis=alt.Axis(format="%", tickCount=5, labelFlush=False, domain=False)),
+            x=alt.X("share:Q", title=None, axis=_measure(format="%")),
             color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle", columns=4)),
             order="order:Q",
             tooltip=[alt.Tooltip("source:N", title="source"), alt.Tooltip("words:N", title="found by"), alt.Tooltip("events:Q", title="events", format=","),
@@ -101,7 +106,7 @@ def rate_by_day(frame: pd.DataFrame, title: str, colour: str = HUMAN) -> alt.Lay
     """A rate a day with its 95% interval as a band. Needs day, value, low, high, numerator, denominator."""
     base = alt.Chart(_days(frame).dropna(subset=["value"])).encode(x=_day(frame))
     whiskers = base.mark_rule(color=colour, opacity=0.45, strokeWidth=5).encode(
-        y=alt.Y("low:Q", title=title, axis=alt.Axis(format="%", tickCount=5, labelFlush=False, domain=False)), y2="high:Q"
+        y=alt.Y("low:Q", title=title, axis=_measure(format="%")), y2="high:Q"
     )
     points = base.mark_point(color=colour, filled=True, size=45, opacity=1).encode(y="value:Q", tooltip=_rate_tooltip("day:O", "sent on"))
     return alt.layer(whiskers, points).properties(height=220)
@@ -188,7 +193,7 @@ def failed_dmarc(frame: pd.DataFrame) -> alt.Chart:
         .mark_bar()
         .encode(
             x=_day(frame),
-            y=alt.Y("count:Q", title="messages that failed", axis=alt.Axis(tickCount=5, labelFlush=False, domain=False, format=",d")),
+            y=alt.Y("count:Q", title="messages that failed", axis=_measure(format=",d")),
             color=alt.Color("words:N", title=None, scale=colours, legend=alt.Legend(orient="top", symbolType="circle")),
             order="order:Q",
             tooltip=[alt.Tooltip("day:O", title="day"), alt.Tooltip("words:N", title="was"), alt.Tooltip("count:Q", title="messages", format=","),
@@ -207,7 +212,7 @@ def spam_rate(frame: pd.DataFrame, aim: float, never: float) -> alt.LayerChart |
         .mark_line(point=alt.OverlayMarkDef(size=35), strokeWidth=2)
         .encode(
             x=_day(frame),
-            y=alt.Y("value:Q", title="spam rate", axis=alt.Axis(format=".2%", tickCount=5, labelFlush=False, domain=False), scale=alt.Scale(domain=[0, top], nice=False)),
+            y=alt.Y("value:Q", title="spam rate", axis=_measure(format=".2%"), scale=alt.Scale(domain=[0, top], nice=False)),
             color=alt.Color("domain:N", title=None, scale=alt.Scale(range=[HUMAN, "#2f6b4f", "#a05fb0", RAW]), legend=alt.Legend(orient="top", symbolType="circle")),
             tooltip=[alt.Tooltip("day:O", title="day"), alt.Tooltip("domain:N", title="domain"), alt.Tooltip("value:Q", title="spam rate", format=".3%")],
         )

@@ -107,7 +107,7 @@ def is_bounce(message: Message, own: str) -> bool:
     if mailer or top.type == "multipart/report":
         # the code of a refusal and an address say it in any language
         told = (returns and fails) or ("@" in own and address.refusal(own) is not None)
-        return failed or clear or told or bool(_TITLE.search(subject)) or _speaks_of_yours(message, subject, own)
+        return failed or clear or told or bool(_TITLE.search(subject)) or _speaks_of_yours(message, subject, own, mailer)
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
     robot = is_robot(message)
@@ -115,7 +115,7 @@ def is_bounce(message: Message, own: str) -> bool:
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
         return robot and bool(_TITLE.search(subject)) and any(p.inside for p in message.parts)
-    if (robot and clear and any(p.inside for p in message.parts)) or _speaks_of_yours(message, subject, own):
+    if (robot and clear and any(p.inside for p in message.parts)) or _speaks_of_yours(message, subject, own, mailer):
         return True
     if not (failed or titled or (clear and returns)) or not _SUBJECT.search(subject):
         return False
@@ -141,7 +141,7 @@ def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
     return typed is not None and (not mailer or (top.type.startswith("text/") and _GREETED.match(own) is not None))
 
 
-def _speaks_of_yours(message: Message, subject: str, own: str) -> bool:
+def _speaks_of_yours(message: Message, subject: str, own: str, mailer: bool) -> bool:
     """Whether a program, most often a gateway before the recipient, tells the sender what became of his message to somebody."""
     top, own = message.top, own[:3000]
     if "list-unsubscribe" in top.headers or "cc" in top.headers or not _STOPPED.search(f"{subject}\n{own}"):
@@ -164,7 +164,7 @@ def _speaks_of_yours(message: Message, subject: str, own: str) -> bool:
         "no",
     }
     at_home = f".{speaker.rpartition('@')[2]}".endswith(f".{theirs[0].rpartition('@')[2]}")
-    machine = generated or is_robot(message) or is_from_a_mailer(message)
+    machine = mailer or generated or is_robot(message)
     titled = any(words.search(subject) for words in (_STOPPED, FAILED, _TITLE))
     return machine or (at_home and titled) if addressed else (by_you or at_home) and (machine or titled)
 

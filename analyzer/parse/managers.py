@@ -65,9 +65,10 @@ def parse(message: Message) -> Report | None:
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
     if _RETURNED.search(plain):
         return _of_subscribers(message, own)
-    speaks = YOURS.search(said) or SPEAKS.search(said)
-    refused = _REFUSED.search(plain) if signed or YOURS.search(said) else None
-    if not refused and answered and speaks and not TYPES["vacation"].search(plain):  # who is away may say that he reads nothing
+    yours = YOURS.search(said)
+    refused = _REFUSED.search(plain) if signed or yours else None
+    # who is away may say that he reads nothing
+    if not refused and answered and (yours or SPEAKS.search(said)) and not TYPES["vacation"].search(plain):
         refused = _NOT_TAKEN.search(plain)
     if not refused or _WAITS.search(f"{top.header('subject')} {plain if signed else refused[0]}"):
         return None

@@ -32,6 +32,7 @@ NONE = Headers(b"")
 """The headers of a message that was not returned."""
 _FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
 _OF_LISTS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name")
+_TRACE = re.compile(r"received:[ \t]+(?:from|by)[ \t]", re.I)
 _ID = re.compile(r"<([^<>\s]{1,990})>")
 _OF_SES = re.compile(rb"<?([0-9a-z-]{20,100})@(?:email|[a-z0-9-]{5,25})\.amazonses\.com>?", re.I)
 _CAMPAIGN = ("x-mailhealth-campaign", "x-campaign", "x-campaign-id", "x-campaignid", "x-mailer-campaign")
@@ -57,9 +58,6 @@ def _returned(message: Message) -> Headers:
             if found:
                 return found
     return NONE
-
-
-_TRACE = re.compile(r"received:[ \t]+(?:from|by)[ \t]", re.I)
 
 
 def split_text(text: str) -> tuple[str, str]:

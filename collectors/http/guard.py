@@ -34,8 +34,8 @@ class Guarded(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._awaited, self._taken, self._requests = _Awaited.HEAD, 0, 0
-        self._watched: tuple[int, _Awaited] | None = None
+        self._awaited, self._taken = _Awaited.HEAD, 0
+        self._watched: _Awaited | None = None  # what of this request a time is set for
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -65,7 +65,7 @@ class Guarded(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._awaited, self._taken = _Awaited.HEAD, 0
-        self._requests += 1
+        self._watched = None
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -82,11 +82,10 @@ class Guarded(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Sets a time for what has begun and not come whole. Most requests come in one piece, and need none."""
-        due = (self._requests, self._awaited)
-        if due == self._watched:
+        if self._awaited is self._watched:
             return
         self._unwatch()
-        self._watched = due
+        self._watched = self._awaited
         if self._awaited is not _Awaited.NOTHING:
             self._timer = self.loop.call_later(HEAD_SECONDS if self._awaited is _Awaited.HEAD else self.body_seconds, self._late)
 
