@@ -5,9 +5,12 @@ Commands are imported when they are called, so that `mailhealth --help` answers 
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +67,15 @@ def settings(path: Path, store: Path | None = None) -> Config:
 
         use_headers(config.join.headers)
     return config.model_copy(update={"store": store}) if store is not None else config
+
+
+def stopped_by(*numbers: signal.Signals) -> threading.Event:
+    """An event that any of these signals sets from now on. To be called in the main thread."""
+    stop = threading.Event()
+    for number in numbers:
+        # set by another thread: the signal may interrupt this one in the event's own lock, which it would wait for without end
+        signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
+    return stop
 
 
 class LazyGroup(click.Group):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from analyzer.cli import Fault, settings
+from analyzer.cli import Fault, settings, stopped_by
 from analyzer.config import Config
 from analyzer.sources import HttpSource
 
@@ -42,9 +42,7 @@ def _work(config: Config, part: str) -> None:
     from analyzer.store import Store
     from collectors import build
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopped_by(signal.SIGTERM, signal.SIGINT)
     store = Store(config.store)
     if part == "flusher":
         from analyzer.pipeline import run_flusher

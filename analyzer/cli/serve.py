@@ -5,13 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import click
 
-from analyzer.cli import settings
+from analyzer.cli import settings, stopped_by
 
 STEADY = 60.0  # seconds that a part must have run for its next restart to be prompt again
 LONGEST_PAUSE = 60.0
@@ -82,9 +81,7 @@ def command(path: Path, no_dashboard: bool) -> None:
     from analyzer.store import Store
 
     config = settings(path)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopped_by(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     store = Store(config.store)
     with store.served():
         store.reconcile()

@@ -26,11 +26,14 @@ class Box:
 
     def emptied(self, when: str) -> None:
         """Waits until all was moved away."""
-        until(lambda: not self._waits(), 60, f"the collector of the mailbox {when}")
+        until(lambda: not self._waiting(), 60, lambda: f"the collector of the mailbox {when}; {self._evidence()}")
 
-    def _waits(self) -> bool:
+    def _waiting(self) -> list[str]:
         folders = [self._mailbox.maildir / part for part in ("new", "cur")]
-        return any(path.is_file() for folder in folders if folder.exists() for path in folder.iterdir())
+        return [f"{path.parent.name}/{path.name}" for folder in folders if folder.exists() for path in folder.iterdir()]
+
+    def _evidence(self) -> str:
+        return f"there are still {self._waiting()}\n{self._site.evidence()}\nDovecot: {self._mailbox.server.log()}"
 
 
 @contextmanager

@@ -41,7 +41,7 @@ port = {http}
 secret = "{secret}"
 """
 SOURCES = ("sink", "hooks", "box")
-FILED = re.compile(r"flusher: [1-9][\d,]* captures")
+FILED = re.compile(r"flusher: [1-9][\d,]* captures, [\d,]+ events")
 NUMBER = re.compile(rb"<n(\d+)@")
 
 
@@ -146,11 +146,16 @@ class Site:
     def __enter__(self) -> Site:
         return self
 
+    def evidence(self) -> str:
+        """For a failure: which parts have ended by themselves, and what all said but for the flusher's counting, which would bury it."""
+        ended = [f"{process.args!r} has ended with {process.poll()}" for process in self._running if process.poll() is not None]
+        said = [line for line in self.said().splitlines() if not FILED.fullmatch(line)]
+        return "\n".join([*ended, *said[-40:]])
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for process in self._running:
-            end(process)
         if error is not None:
-            print(self.said()[-3000:])
+            print(self.evidence())
+        self.stop()
 
     def start(self, *parts: str, first: str = "", environment: Mapping[str, str] | None = None) -> list[subprocess.Popen[bytes]]:
         """Starts parts of `mailhealth serve` by themselves, each after the lines `first` of Python, and waits until servers answer."""

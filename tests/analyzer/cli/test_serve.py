@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -26,6 +28,21 @@ def serving(folder: Path, *options: str, page: int | None = None, flush: float =
     site = Site(folder, flush_seconds=flush, more=f"{more}[dashboard]\nport = {page or free_port()}\n")
     with running(folder, site.smtp, *options) as serve:
         yield serve, site
+
+
+STOPPED = """
+import signal
+from analyzer.cli import stopped_by
+stop = stopped_by(signal.SIGTERM)
+with stop._cond:  # where `stop.wait` is for an instant
+    signal.raise_signal(signal.SIGTERM)
+print(stop.wait(10))
+"""
+
+
+def test_a_signal_stops_a_part_even_where_it_interrupts_the_asking_whether_to_stop() -> None:
+    said = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, timeout=30, check=True)
+    assert said.stdout == "True\n"
 
 
 def test_when_the_supervisor_is_killed_its_parts_end_and_let_go_of_their_ports(tmp_path: Path) -> None:
