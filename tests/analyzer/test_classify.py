@@ -13,10 +13,11 @@ from analyzer.model import Kind, Outcome, Severity, Stage
 
 REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
 UNSOLVED = {
+    "550 5.5.0 Service refuse. Veuillez essayer plus tard. service refused, please try later. LPN007_510": "as below: the code stands for spam",
+    "554 IP=203.0.113.181 - A problem occurred. (Ask your postmaster for help or to contact tobr@rx.t-online.de to clarify.)": "so T-Online words its block of an IP, without saying so",
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
     "451 4.7.1 mail filter did not answer, try again later": "the words for a host that does not answer",
     "450 4.7.1 more than 500 messages an hour from your IP, wait": "a count without a word for limit",
-    "451 4.2.1 The account you are sending to is temporarily disabled: suspended for non-payment, <accounts@harbourcity.co.za>": "a temporary answer that gives a lasting reason",
     "555 5.5.2 Syntax error, cannot decode response. RCPT TO:<“julie@shaw.ca”> not RFC 5321 compliant": "the words for a header's form",
     "554 5.7.1 <hime@plala.example>: Recipient address rejected: mail.box.full": "written as the name of a host",
     "550 5.7.1 Service refuse. Veuillez essayer plus tard. service refused, please try later. LPN007_510": "La Poste says no more than that it refuses; its code 510 stands for spam",
