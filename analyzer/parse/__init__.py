@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from analyzer.model import HIT, LOG, MESSAGE, RECEIVER_REPORT, ROWS, STATISTICS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
-from analyzer.parse import about, autoreply, bounce, dsn, feedback, managers, other, prose, session, sns
+from analyzer.parse import about, autoreply, bounce, dsn, feedback, forwards, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
 from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
@@ -55,8 +55,9 @@ def _with_contents(data: bytes, report: Report) -> Report:
     return found
 
 
-def parse_message(data: bytes) -> Report:
-    """What a mail says, without what is attached to it. The most telling form is tried first: delivery status, feedback, SES notification, other machine reports, automatic reply, prose, unsubscription."""
+def parse_message(data: bytes, depth: int = 0) -> Report:
+    """What a mail says, without what is attached to it. The most telling form is tried first: delivery status, feedback, SES notification, other machine reports, automatic reply, prose,
+    unsubscription, and what it forwards (`depth` 1: that itself)."""
     if not data.strip():
         return Report(Kind.UNREADABLE, "none", why="there is nothing in it")
     message = read(data)
@@ -73,12 +74,20 @@ def parse_message(data: bytes) -> Report:
         or autoreply.parse(message)
         or prose.parse(message)
         or autoreply.unsubscription(message)
+        or _forwarded(message, depth)
         or Report(
             Kind.NOT_A_REPORT, "none", why="ordinary mail: it reports the fate of no message", reported_at=date(message.top.header("date"))
         )
     )
     cuts = message.cuts()
     return report._replace(truncated=tuple(dict.fromkeys((*cuts, *report.truncated)))) if cuts else report
+
+
+def _forwarded(message: Message, depth: int) -> Report | None:
+    """The report that a mail forwards."""
+    inner = None if depth else forwards.enclosed(message)
+    report = parse_message(inner, depth + 1) if inner else None
+    return report if report and report.kind in {Kind.BOUNCED, Kind.DELAYED, Kind.COMPLAINED} else None
 
 
 def _delivery_status(message: Message) -> Report | None:
@@ -100,6 +109,8 @@ def _delivery_status(message: Message) -> Report | None:
     headers = returned_headers(message) or text_headers(letter.rest)
     told = original(headers, envelope_id)
     found = [_complete(o, letter, headers, len(found) == 1) for o in (_merged(found) if len(found) > 1 else found)]
+    if not any(o.recipient for o in found) and (told_in_prose := prose.parse(message)) and any(o.recipient for o in told_in_prose.outcomes):
+        return told_in_prose  # the fields are damaged
     return Report(
         found[0].kind,
         "dsn",

@@ -107,19 +107,46 @@ def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = froze
     if alone:
         return text[:8000]
     low, recipient, final = text.lower(), outcome.recipient or "", outcome.final or ""
+    theirs = {recipient.lower(), final.lower()}
     for name in (final, recipient, f"{recipient.partition('@')[0]} ("):
         at = _place(low, name.lower(), names) if name else -1
-        if at >= 0:
-            begin = low.rfind("\n", 0, at) + 1
-            end = low.find("\n\n", at + len(name))
-            if end >= 0 and end - at < len(name) + 6:  # the name stands alone, its reason after a blank line
-                end = low.find("\n\n", end + 2)
-            about = text[begin : end if end >= 0 else len(text)][:4000]
-            for start, other in heads(about, at - begin + len(name)):
-                if other.lower() not in {recipient.lower(), final.lower()}:
-                    return about[:start]
-            return about[: _next_of(about, at - begin + len(name), names - {recipient.lower(), final.lower()})]
+        if at < 0:
+            continue
+        if len(names) > 1 and _in_a_list(low, at, names):
+            return ""
+        about = _from(text, low, at, len(name), names, theirs)
+        # Exchange says it twice: to people, and after that with the receiver's reply
+        again = low.find(f"\n{name.lower()}\n", at + len(about)) + 1 if len(names) > 1 and not address.refusal(about) else 0
+        other = _from(text, low, again, len(name), names, theirs) if again else ""
+        return other if address.refusal(other) else about
     return ""
+
+
+def _from(text: str, low: str, at: int, length: int, names: frozenset[str], theirs: set[str]) -> str:
+    """The words about a name that stands `at` a place: its lines up to the next blank one, or to the next name that is not theirs."""
+    begin, end = low.rfind("\n", 0, at) + 1, low.find("\n\n", at + length)
+    if end >= 0 and end - at < length + 6:  # the name stands alone, its reason after a blank line
+        end = low.find("\n\n", end + 2)
+    about = text[begin : end if end >= 0 else len(text)][:4000]
+    for start, other in heads(about, at - begin + length):
+        if other.lower() not in theirs:
+            return about[:start]
+    return about[: _next_of(about, at - begin + length, names - theirs)]
+
+
+def _in_a_list(low: str, at: int, names: frozenset[str]) -> bool:
+    """Whether a name stands alone in its line, and another alone in the line before or after it: what follows is about them all."""
+    begin, end = low.rfind("\n", 0, at) + 1, low.find("\n", at)
+    end = end if end >= 0 else len(low)
+    before, after = low.rfind("\n", 0, max(0, begin - 1)) + 1, low.find("\n", end + 1)
+    beside = (low[before : max(before, begin - 1)], low[end + 1 : after if after >= 0 else len(low)])
+    return _is_bare(low[begin:end], names) and any(_is_bare(line, names) for line in beside)
+
+
+def _is_bare(line: str, names: frozenset[str]) -> bool:
+    """Whether a line has one of these names, and no other word."""
+    found = address.ADDRESS.search(line) if len(line) < 400 else None
+    return found is not None and found[0].strip(".'") in names and not any(map(str.isalnum, line[: found.start()] + line[found.end() :]))
 
 
 def _place(low: str, name: str, names: frozenset[str]) -> int:
@@ -163,10 +190,20 @@ def _paragraph_about(near: str, outcome: Outcome, names: frozenset[str] = frozen
         if name in paragraph.lower() and len(_REPEATED.findall(paragraph)) < 2:
             for text in (paragraph if name.endswith(" (") else _without(name, paragraph), *_next(paragraphs, n)):
                 words = " ".join(_ALWAYS.cut(text).split()).strip(" :;.-*<>")
-                if len(words) > 10 and not _HEADING_ONLY.search(words) and not set(words.lower().split()) <= names:
+                if (
+                    len(words.encode("utf-8", "replace")) > 10
+                    and _has_words(words)
+                    and not _HEADING_ONLY.search(words)
+                    and not set(words.lower().split()) <= names
+                ):
                     return words[:2000]
             return None
     return None
+
+
+def _has_words(text: str) -> bool:
+    """Whether it is more than a time or a number with its label."""
+    return sum(map(str.isalpha, text)) > sum(map(str.isdigit, text))
 
 
 def _next(paragraphs: list[str], n: int) -> list[str]:

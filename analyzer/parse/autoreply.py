@@ -13,7 +13,7 @@ from analyzer.parse import address
 from analyzer.parse.autoreply_words import AWAY, ELSEWHERE, GENERATED, HELD, RECEIVED, REPLY, SUBJECT, TYPES, UNREAD
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, decode
-from analyzer.parse.original import message_id, original, recipients, returned_headers, sender_of, split_text, text_headers
+from analyzer.parse.original import message_id, of_a_list, original, recipients, returned_headers, sender_of, split_text, text_headers
 from analyzer.parse.who import verp
 from analyzer.parse.words import Words
 
@@ -155,7 +155,7 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
     gone = any(TYPES[name].search(text) for name in ("inbox-retired", "challenge"))
     if (away or gone or any(TYPES[name].search(subject) for name in ("vacation", "inbox-retired", "challenge"))) and (reply or null):
         return True
-    return bulk and gone and len(text) < _BRIEF
+    return (bulk or (generated and _alone(message))) and gone and len(text) < _BRIEF
 
 
 def _alone(message: Message) -> bool:
@@ -165,11 +165,11 @@ def _alone(message: Message) -> bool:
 
 def _mailed(outcome: Outcome, message: Message, headers: Headers) -> Outcome:
     """The outcome with the address that the sender mailed, where the answer tells it and comes from another."""
-    returned = recipients(headers) if headers else []
+    returned = recipients(headers) if headers and not of_a_list(headers) else []
     home = (outcome.recipient or "").rpartition("@")[2].lower()
     if len(returned) == 1 and not returned_headers(message) and returned[0].rpartition("@")[2].lower() != home:
         returned = []  # what is quoted may have come by way of a list
-    mailed = verp(message) or (returned[0] if len(returned) == 1 else None)
+    mailed = verp(message.top) or (returned[0] if len(returned) == 1 else None)
     if not mailed and outcome.reply_type == "challenge":
         mailed = _guarded(message, outcome.recipient or "")
     if not mailed or mailed.lower() == (outcome.recipient or "").lower():

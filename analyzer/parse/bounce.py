@@ -13,10 +13,10 @@ from analyzer.parse.words import Words
 
 MOST_TEXT = 64 * 1024
 _ROBOT = Words(
-    r"^(?:bounces?|root|(?:drweb|kav|clam\w*|spam\w*|filter\w*)-?daemon|bramka|virus\w*|(?:no|do-?not|ne-?pas)-?(?:reply|repondre)|n[ao]o?-?respond\w+|ikke-?svar|nicht-?antworten|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
+    r"^(?:bounces?|root|(?:drweb|kav|clam\w*|spam\w*|filter\w*)-?daemon|bramka|virus\w*|av-?gate\w*|content-?filter|(?:no|do-?not|ne-?pas)-?(?:reply|repondre)|n[ao]o?-?respond\w+|ikke-?svar|nicht-?antworten|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
 )
 _NAME = Words(
-    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode",
+    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|courier mail server|content-filter|anti-?vir\w{0,2}[ -](?:gateway|scanner|filter)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode",
 )
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
@@ -31,11 +31,11 @@ _SUBJECT = Words(
 FAILED = Words(
     r"undeliv|still pending|not yet been|\bno (?:valid|such|known) |n(?:o|')t (?:be(?:en)? )?(?:deliver|send|sent|reach|accept|complete|relay)|(?:un|not )able to (?:deliver|send|complete|reach|relay|forward|locate|place|contact)|failed|failure|returned|bounc|rejected|refused|blocked|fatal error|permanent|unknown|non ?exist|"
     r"did(?: not|n't) reach|gave up|giv(?:ing|en) up|could(?:n't| not)|has been (?:delayed|returned|quarantined)|expired|over quota|mailbox.{0,20}full|not (?:known|found|exist|listed|accept)|no such|disabled|denied|error|sorry|not .{0,30}users?|undelivered|warning|queued|delay|not (?:enabled|one that|permitted|a valid|valid)|"
-    r"nicht|impossible|échec|echec|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|nemohl|zrušen|no longer|kan inte|kunde inte|överskrid|kan ikke|kunne ikke|δεν |nem |niet gelukt|mislukt|配信されて|ておりません|届き|non (?:è|e') stat|non sono stat|non può",
+    r"nicht|impossible|échec|echec|n'a pas|no (?:se )?(?:ha |pudo|existe)|не\b|失敗|できません|ませんでした|エラー|不存在|退信|existiert|infected|não|kon niet|nie |못했습니다|edilemedi|nelze|nepodařil|nemohl|zrušen|no longer|kan inte|kunde inte|överskrid|kan ikke|kunne ikke|δεν |nem |niet gelukt|mislukt|配信されて|ておりません|届き|non (?:è|e') (?:ancora )?stat|non sono stat|non può",
 )
 _CLEAR = Words(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|(?:mail|message|e-?mail)\b[^\n.]{0,60}\b(?:was|has been)\s+(?:\w+\s+){0,3}(?:blocked|deleted|discarded|rejected|stopped|withheld)|\bnot (?:be )?passed (?:on )?to|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
-    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패|"
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') (?:ancora )?stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패|"
     r"nu a putut fi (?:livrat|trimis)|nelivrat|không (?:thể )?(?:gửi|chuyển) (?:được|đi|tới|đến)|(?:chưa|không) được (?:gửi|chuyển)|не (?:доставлено|передано|надіслано)|gagal (?:ter|di)kirim|tidak (?:dapat |bisa )?(?:di|ter)kirim|ni(?:je)? (?:isporučen|dostavljen|mogoče dostav)|nebol\w? doruč|nemohl\w? byť doruč|nepristatyt|"
     r"nav (?:piegādāt|nogādāt)|ei (?:saadud|õnnestunud) (?:kätte )?toimet|ไม่สามารถ(?:ส่ง|จัดส่ง)|ส่ง\S{0,12}ไม่สำเร็จ|ikke (?:levert|leveret)|inte (?:levererats|leverera)|לא (?:נמסר|ניתן למסור)|(?:لم يتم|تعذر) (?:تسليم|إرسال)|(?:never|not) (?:been )?(?:passed|forwarded|handed) (?:on )?to",
 )
@@ -71,7 +71,7 @@ _MAIL = Words(
     r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件"
 )
 _SUMMARY = Words(
-    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|spam ?report|(?:quarantine|spam) (?:digest|summary|report)|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
+    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|spam ?report|(?:quarantine|spam) (?:digest|summary|report)|(?:messages?|mails?|e-?mails?) (?:\w+ ){0,3}in (?:the |your )?quarantine|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
 )
 _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
@@ -106,7 +106,7 @@ def is_bounce(message: Message, own: str) -> bool:
     failed = fails and bool(_CODE.search(own) or _MACHINE.search(own))
     if mailer or top.type == "multipart/report":
         # the code of a refusal and an address say it in any language
-        told = (returns and fails) or ("@" in own and address.refusal(own) is not None)
+        told = (returns and fails) or ("@" in own and (address.refusal(own) is not None or _is_of_a_daemon(message, own)))
         return failed or clear or told or bool(_TITLE.search(subject)) or _speaks_of_yours(message, subject, own, mailer)
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
@@ -167,6 +167,20 @@ def _speaks_of_yours(message: Message, subject: str, own: str, mailer: bool) -> 
     machine = mailer or generated or is_robot(message)
     titled = any(words.search(subject) for words in (_STOPPED, FAILED, _TITLE))
     return machine or (at_home and titled) if addressed else (by_you or at_home) and (machine or titled)
+
+
+def _is_of_a_daemon(message: Message, own: str) -> bool:
+    """Whether MAILER-DAEMON writes with an empty sender and names somebody else than itself and its reader: it has nothing else to report, in whatever language."""
+    top = message.top
+    sender = next(iter(address.addresses(top.header("from"), 1)), "").lower()
+    if (
+        not sender.startswith("mailer-daemon@")
+        or top.headers.any(("reply-to", "x-mailer"))
+        or top.raw("return-path").strip() not in {b"<>", b"<MAILER-DAEMON>"}
+    ):
+        return False
+    to = top.header("to").lower()
+    return any(a.lower() not in to and a.lower() != sender for a in address.addresses(own, 5))
 
 
 def _is_bait(message: Message, own: str) -> bool:

@@ -139,7 +139,7 @@ def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
 
 def _named(said: Headers, headers: Headers) -> Sequence[str | None]:
     for name in ("original-rcpt-to", "removal-recipient", "x-removal-recipient"):
-        found = [a for v in said.values(name, 1000) for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a]
+        found = [a for v in said.values(name, 1000) for a in [address.clean(decode(v, b"utf-8"))] if a and "@" in a[:-1]]
         if found:
             return list(dict.fromkeys(a for a in found if not _REDACTED.match(a)))
     for name in (*sorted(MICROSOFT), "x-delivered-to"):

@@ -57,7 +57,7 @@ def parse(message: Message) -> Report | None:
     sender = sender_of(top)
     signed = _OWNER.match(sender)
     answered = top.header("auto-submitted").strip().lower().startswith(("auto-replied", "auto-generated"))
-    if not (signed or answered) or "list-post" in top.headers or (top.header("precedence").strip().lower() == "list" and not answered):
+    if not (signed or answered) or "list-post" in top.headers:
         return None
     text = text_of(message)[:MOST_TEXT]
     own, rest = split_text(text)
@@ -65,6 +65,8 @@ def parse(message: Message) -> Report | None:
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
     if _RETURNED.search(plain):
         return _of_subscribers(message, own)
+    if top.header("precedence").strip().lower() == "list" and not answered and not _REFUSED.search(top.header("subject")):
+        return None
     yours = YOURS.search(said)
     refused = _REFUSED.search(plain) if signed or yours else None
     # who is away may say that he reads nothing
@@ -76,13 +78,16 @@ def parse(message: Message) -> Report | None:
     name = (signed.group("list") or signed.group("owned")) if signed else None
     posted = next(iter(address.addresses(top.header("x-beenthere"), 1)), None)
     named = (a for a in address.addresses(said, 20) if not _OWNER.match(a) and a.lower() not in top.header("to").lower())
+    home = sender.partition("@")[2].lower()
+    titled = (a for a in address.addresses(top.header("subject"), 3) if a.lower().endswith(f"@{home}") and not _OWNER.match(a))
     to = recipients(headers) if headers else []
     mailed = (
         posted
+        or next(titled, None)
         or mailed_to(headers)
         or (to[0] if len(to) == 1 else None)
         or next(named, None)
-        or (f"{name}@{sender.rpartition('@')[2]}" if name else sender)
+        or (f"{name}@{home}" if name else sender)
     )
     words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
     outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)

@@ -35,7 +35,12 @@ _TAG = re.compile(r"<[^<>]{0,10000}>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", re.I)
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1", re.I)
 _LIKE_ASCII = {b"", b"us-ascii", b"ascii", b"utf-8", b"iso-8859-1", b"windows-1252"}
-_ALIASES = {"cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_3"}
+_ALIASES = {
+    "cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_3",
+    # what systems write who name the first (https://encoding.spec.whatwg.org/#names-and-labels)
+    "iso-8859-1": "cp1252", "latin1": "cp1252", "iso-8859-9": "cp1254", "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs",
+    "shift_jis": "cp932", "x-sjis": "cp932", "euc-kr": "cp949", "ks_c_5601-1987": "cp949",
+}  # fmt: skip
 
 
 class Part:
@@ -180,7 +185,7 @@ def _children(part: Part) -> list[tuple[int, int, int, bool]]:
 
 
 def decode(raw: bytes, charset: bytes) -> str:
-    """Text from bytes: by the charset named, where that is possible, else UTF-8, else Latin-1."""
+    """Text from bytes: by the charset named, where that is possible, else UTF-8, else by what the bytes look like."""
     if raw.isascii() and charset.lower() in _LIKE_ASCII and b"\x1b" not in raw:
         return raw.decode("ascii")
     name = charset.decode("ascii", "replace").lower()
@@ -197,9 +202,13 @@ def decode(raw: bytes, charset: bytes) -> str:
     except UnicodeDecodeError:
         pass
     try:
-        return raw.decode(_ALIASES.get(name, name), "replace") if name != "utf-8" else raw.decode("latin-1")
+        if name != "utf-8":
+            return raw.decode(_ALIASES.get(name, name), "replace")
     except (LookupError, ValueError, AttributeError):
-        return raw.decode("latin-1")
+        pass
+    from analyzer.parse.charsets import guessed
+
+    return raw.decode(guessed(raw), "replace")
 
 
 def words(text: str) -> str:
@@ -232,6 +241,8 @@ def _base64(raw: bytes) -> bytes:
 def plain(text: str) -> str:
     """The text of HTML: no tags, entities decoded, a line per block."""
     text = _HIDDEN.sub(" ", text)
+    if "<pre" not in text.lower():
+        text = text.replace("\n", " ")  # only tags end lines
     return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))
 
 

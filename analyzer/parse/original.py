@@ -30,7 +30,7 @@ _LETTER = ("received", "from", "to", "subject", "message-id")
 _NAMED = re.compile(rb"name=\"?[^\"\n]{0,100}\.(?:822|eml)\b", re.I)  # GroupWise returns messages so
 NONE = Headers(b"")
 """The headers of a message that was not returned."""
-_FOR = re.compile(rb"\bfor\s+<([^<>\s]{3,320})>")
+_FOR = re.compile(rb"\bfor\s+<([^<>\s@]{1,64}@[^<>\s]{1,255})>")
 _OF_LISTS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name")
 _TRACE = re.compile(r"received:[ \t]+(?:from|by)[ \t]", re.I)
 _ID = re.compile(r"<([^<>\s]{1,990})>")
@@ -163,7 +163,7 @@ def _only(found: list[str]) -> str | None:
 
 def recipients(headers: Headers) -> list[str]:
     """Whom the returned message was mailed to: the envelope's recipient where a hop noted it, else its To."""
-    hops = {m.decode("utf-8", "replace") for value in headers.values("received", 30) for m in _FOR.findall(value) if b"@" in m}
+    hops = {m.decode("utf-8", "replace") for value in headers.values("received", 30) for m in _FOR.findall(value)}
     noted = [a for n in ("delivered-to", "x-original-to", "x-envelope-to", "envelope-to") for a in address.addresses(_text(headers, n), 5)]
     tos = address.addresses(" ".join(_text(headers, n) for n in ("to", "cc")), 200)
     if len(hops) == 1:
@@ -179,7 +179,7 @@ def noted(headers: Headers) -> str | None:
                 return found[0]
     if b"for" not in headers.low():
         return None
-    hops = [m for value in headers.values("received", 30) if b"for" in value for m in _FOR.findall(value) if b"@" in m]
+    hops = [m for value in headers.values("received", 30) if b"for" in value for m in _FOR.findall(value)]
     return hops[-1].decode("utf-8", "replace") if hops else None
 
 

@@ -17,7 +17,7 @@ from analyzer.parse.bounce import LIST_OWNER, MOST_TEXT, is_bounce, is_notice_of
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
 from analyzer.parse.original import noted, of_a_list, original, recipients, returned_headers, sender_of, split_text, text_headers
-from analyzer.parse.who import alias_of, heads, who
+from analyzer.parse.who import alias_of, heads, verp, who
 from analyzer.parse.words import Words
 
 MAX_RECIPIENTS = 300
@@ -31,7 +31,7 @@ _DELAYED = Words(
     r"(?:aún|todavía) no (?:se )?(?:ha|pud)|(?:solo|sólo) (?:es )?una advertencia|(?:nuevos?|más) intentos?|(?:seguir|continuar|volver)\w{1,5} (?:a )?intent|reintent|ainda não|apenas um aviso|(?:novas?|outras) tentativas?|continuar\w{1,4} (?:a )?tenta|"
     r"non (?:è )?ancora|solo un avviso|(?:ulteriori|nuovi|altri) tentativi|riprover|continuer\w{1,5} a (?:tentare|provare)|nog niet (?:afgeleverd|bezorgd)|(?:slechts|alleen) een waarschuwing|wachtrij|opnieuw (?:ge)?prob|(?:wordt|blijven) .{0,40}(?:ge)?probe(?:erd|ren)|"
     r"jeszcze nie|(?:kolejne|ponowne|dalsze) prób|w kolejce|ещ[её] не|(?:повторные|дальнейшие|новые) попыт|попытки .{0,20}(?:будут|продолж)|в очереди|zatím ne|další pokus|pokusy .{0,20}pokrač|ännu inte|nya försök|försöka igen|fortsätt\w{1,4} (?:att )?försök|endnu ikke|nye forsøg|ennå ikke|"
-    r"再送(?:を|し|いた|信を)|再度(?:送信|配送|配信)を|配送を(?:続け|継続)|遅延|遅れて|将(?:会)?(?:继续|重试|再次)|(?:继续|再次)(?:尝试|投递)|延迟|다시 시도(?:합니다|할 예정|됩니다)|재시도(?:합니다|할 예정|됩니다)|지연되|yeniden dene|henüz teslim|gecik",
+    r"再送(?:を|し|いた|信を)|再度(?:送信|配送|配信)を|配送を(?:続け|継続)|遅延|遅れて|将(?:会)?(?:继续|重试|再次)|(?:继续|再次)(?:尝试|投递)|延迟|다시 시도(?:합니다|할 예정|됩니다)|재시도(?:합니다|할 예정|됩니다)|지연되|yeniden dene|henüz teslim|gecik|لم يتم بعد|سيواصل|טרם|még nem|încă nu|ακόμ[ηα]|belum (?:dapat|bisa|terkirim|sampai)|ยังไม่",
 )
 _GAVE_UP = Words(
     r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further (?:attempt|deliver|retr|tr)|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr|"
@@ -91,14 +91,23 @@ def through_alias(outcomes: tuple[Outcome, ...], headers: Headers, top: Part) ->
 
     An address of the sender's own domain that leads to several others is a list of his: they were mailed, and not the list.
     """
-    mailed = noted(headers) or _above(headers, outcomes)
+    addressed = _addressed(headers, top) if len(outcomes) == 1 else None
+    mailed = addressed or noted(headers) or _above(headers, outcomes)
     if mailed is None or any(
         mailed == o.recipient or mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes
     ):
         return outcomes
-    if of_a_list(headers) or (len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in top.header("to").lower()):
+    if (not addressed and of_a_list(headers)) or (
+        len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in top.header("to").lower()
+    ):
         return outcomes
     return tuple(o if o.final or not o.recipient else o._replace(recipient=mailed, final=o.recipient) for o in outcomes)
+
+
+def _addressed(headers: Headers, top: Part) -> str | None:
+    """The address to which the returned message went, where that of the report holds it too: they agree on who was mailed."""
+    told = verp(top) if headers else None
+    return told if told and [told.lower()] == [a.lower() for a in recipients(headers)] else None
 
 
 def _above(headers: Headers, outcomes: tuple[Outcome, ...]) -> str | None:

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from analyzer.parse import address, session
 from analyzer.parse.headers import Headers
-from analyzer.parse.mime import Message
+from analyzer.parse.mime import Message, Part
 from analyzer.parse.original import recipients
 from analyzer.parse.words import Words, small
 
 DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
-    r"ndr|smtp-?(?:gateway|daemon)|amavis\w*|mailmarshal|mailsweeper|mimesweeper|webshield\w*|interscan\w*|mailscanner|microsoftexchange\w*)(?=[^a-z0-9]|$)",
+    r"ndr|smtp-?(?:gateway|daemon|mta)|amavis\w*|mailmarshal|mailsweeper|mimesweeper|webshield\w*|interscan\w*|mailscanner|microsoftexchange\w*)(?=[^a-z0-9]|$)",
 )
 """The local part or name of an address that mail systems write from."""
 
@@ -45,16 +45,16 @@ _WITH_REASON = re.compile(
 _WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|收件人)\s*[:=][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|收件人|收件者|받는 ?사람|수신자)\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
 _TOLD = re.compile(
     r"^[ \t]{0,8}(?:failed to deliver|(?:could not|cannot|unable to) deliver(?: (?:the |your )?(?:mail|message))?) to:?[ \t]{1,4}['\"<]?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
-_BROKEN = re.compile(r"\n\s*[:=]")  # a label's colon on a line of its own
+_BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
 _HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)",
+    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}[ \t]*(?:[.:,;(\[–-]|$)",
     re.M,
 )
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
@@ -125,7 +125,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     ]
     if placed or len(strangers) == 1:
         return placed or strangers
-    tagged = verp(message)
+    tagged = verp(message.top)
     if tagged:
         return [tagged]
     heard = [a for a in _flufl(message) if a.lower() not in ours]
@@ -143,10 +143,10 @@ def _by_name(own: str, headers: Headers) -> list[str]:
     return _once([mailed for words in begins for name, mailed in people if sorted(words[: len(name)]) == sorted(name)])
 
 
-def verp(message: Message) -> str | None:
+def verp(top: Part) -> str | None:
     """The recipient within the address that the report went to: bounces+user=example.org@list.example (VERP)."""
     for name in ("to", "delivered-to", "x-original-to"):
-        for mine in address.addresses(message.top.header(name), 5):
+        for mine in address.addresses(top.header(name), 5):
             if found := unwrapped(mine):
                 return found
     return None
@@ -212,7 +212,7 @@ def _listed(own: str) -> list[str]:
 def _labelled(own: str) -> Iterator[re.Match[str]]:
     if _BROKEN.search(own):
         return _LABEL.finditer(own)
-    lines = (line for line in own.split("\n") if "@" in line and (":" in line or "=" in line))
+    lines = (line for line in own.split("\n") if "@" in line and (":" in line or "=" in line or "：" in line))
     return (m for m in map(_LABEL.match, lines) if m)
 
 

@@ -13,7 +13,6 @@ from analyzer.model import Kind, Outcome, Severity, Stage
 
 REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
 UNSOLVED = {
-    "550 5.5.0 Service refuse. Veuillez essayer plus tard. service refused, please try later. LPN007_510": "as below: the code stands for spam",
     "554 IP=203.0.113.181 - A problem occurred. (Ask your postmaster for help or to contact tobr@rx.t-online.de to clarify.)": "so T-Online words its block of an IP, without saying so",
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
     "451 4.7.1 mail filter did not answer, try again later": "the words for a host that does not answer",
