@@ -111,6 +111,8 @@ def _delivery_status(message: Message) -> Report | None:
     found = [_complete(o, letter, headers, len(found) == 1) for o in (_merged(found) if len(found) > 1 else found)]
     if not any(o.recipient for o in found) and (told_in_prose := prose.parse(message)) and any(o.recipient for o in told_in_prose.outcomes):
         return told_in_prose  # the fields are damaged
+    if not any(o.reply_code for o in found) and autoreply.is_challenge(letter.own):
+        found = [Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in found]  # in the form of a report
     return Report(
         found[0].kind,
         "dsn",

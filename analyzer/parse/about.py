@@ -57,7 +57,7 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
     about = heard.words if heard and heard.recipient else about
     if words is None and not told:
         words = _paragraph_about(about, outcome, names)
-    if not words and not alone:
+    if not words and not alone and not outcome.diagnostic:
         about = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
         words = _receivers(about) if _says_once(about) else None
     code, status = address.reply(words or about)

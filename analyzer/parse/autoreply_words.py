@@ -27,7 +27,7 @@ SUBJECT = Words(
 
 REPLY = Words(
     r"auto(?:matic|mated|matically)?(?:[ -]generated)?[ -]?(?:re(?:ply|sponse|spond\w*)|answer)|automati(?:sche|sch|c) (?:antwort|antwoord|svar)|automatisch beantwort\w*|r[eé]ponse automatique|respuesta autom|resposta autom|risposta automatica|"
-    r"automatyczn\w+ odpowied|automatická odpov|automatikus válasz|răspuns automat|автоматическ\w+ ответ|автоответ|автоматичн\w+ відповід|otomatik (?:yanıt|cevap)|αυτόματη απάντηση|自動(?:返信|応答)|自动(?:回复|答复)|자동 ?(?:회신|응답|답장)|الرد التلقائي|رد تلقائي|מענה אוטומטי|תשובה אוטומטית",
+    r"automatyczn\w+ odpowied|automatická odpov|automatikus válasz|răspuns automat|автоматическ\w+ ответ|автоответ|автоматичн\w+ відповід|automaattinen vastaus|vastaanottokuittaus|automatsko potvrđenje|automatický(?:m)? potvrzen|otomatik (?:yanıt|cevap)|αυτόματη απάντηση|自動(?:返信|応答)|自动(?:回复|答复)|자동 ?(?:회신|응답|답장)|الرد التلقائي|رد تلقائي|מענה אוטומטי|תשובה אוטומטית",
 )
 """A text that calls itself an automatic reply."""
 
@@ -51,7 +51,7 @@ RECEIVED = Words(
     r"(?:ihre|deine) (?:anfrage|nachricht|e-?mail|mail)\b.{0,80}\b(?:erhalten|eingegangen|bearbeite\w*)|wir haben ihre|(?:ticket|vorgangs)-?(?:nummer|nr)|votre (?:demande|message|courriel|ticket)\b.{0,80}\b(?:re[çc]u\w*|enregistr\w*|prise? en compte)|"
     r"(?:su|tu) (?:solicitud|consulta|mensaje|correo|ticket)\b.{0,80}\b(?:recibid\w|registrad\w)|hemos recibido su|(?:sua|seu) (?:solicita\w+|mensagem|e-?mail|chamado)\b.{0,80}\b(?:recebid\w|registrad\w)|recebemos (?:a )?su|"
     r"(?:la )?(?:sua|vostra|tua) (?:richiesta|segnalazione|e-?mail|mail)\b.{0,80}\b(?:ricevut\w|registrat\w|presa in carico)|abbiamo ricevuto|uw (?:verzoek|vraag|bericht|e-?mail|melding)\b.{0,60}\bontvangen|"
-    r"(?:twoj\w|państ\w+|państ\w+) (?:zgłoszenie|wiadomość)|otrzymaliśmy|obdrželi jsme|mottagit (?:ditt|er)|(?:henvendels|forespørs|meddelels|melding)\w* (?:din|deres)?.{0,40}\b(?:mottatt|modtaget|registrert)|(?:ditt|din) (?:ärende|meddelande|förfrågan).{0,40}(?:mottagit|mottaget|registrer)|modtaget din|mottatt (?:din|deres)|(?:ваш\w*) (?:обращени|запрос|заявк|сообщени|письмо)\w*.{0,60}(?:получен|принят|зарегистр)|"
+    r"(?:twoj\w|państ\w+) (?:zgłoszenie|wiadomość)|(?:viestinne|viestisi|yhteydenottosi|pyyntösi) (?:on )?(?:vastaanotettu|kirjattu)|otrzymaliśmy|obdrželi jsme|mottagit (?:ditt|er)|(?:henvendels|forespørs|meddelels|melding)\w* (?:din|deres)?.{0,40}\b(?:mottatt|modtaget|registrert)|(?:ditt|din) (?:ärende|meddelande|förfrågan).{0,40}(?:mottagit|mottaget|registrer)|modtaget din|mottatt (?:din|deres)|(?:ваш\w*) (?:обращени|запрос|заявк|сообщени|письмо)\w*.{0,60}(?:получен|принят|зарегистр)|"
     r"(?:din|deres) (?:sag|sak|henvendelse) er (?:oprettet|opprettet|registreret|registrert|modtaget|mottatt)|ditt ärende (?:är|har) |tak for (?:din|deres) (?:henvendelse|mail|e-mail|besked)|takk for (?:din|deres) (?:henvendelse|e-?post)|tack för (?:ditt|din) (?:mail|mejl|meddelande|e-?post)|(?:byl|bol) (?:založen|vytvořen|vytvorený) (?:požadavek|tiket|ticket)|(?:požadavek|požiadavk\w) č|заявк\w{1,3} (?:№|зарегистр)|talebiniz|お問い?合わせ(?:を|いただ|頂|内容|受付)|受け?付けました|受付番号|已(?:收到|受理)您?的?|您的(?:请求|工单|邮件|来信)已|工单|접수되었|문의(?:가|를|해)",
 )
 """A text that confirms what was received."""

@@ -189,7 +189,8 @@ def _recipient(value: str | None) -> str | None:
         value = re.sub(r"\\x\{([0-9A-Fa-f]{2,6})\}", lambda m: _char(m.group(1)), value)
     elif value.lower().startswith("xtext"):
         value = re.sub(r"\+([0-9A-F]{2})", lambda m: chr(int(m.group(1), 16)), value)
-    return address.clean(value)
+    found = address.clean(value)
+    return found if found and not (found.startswith("/") and "=" in found and "@" not in found) else None  # X.400, where no mail went to
 
 
 def _char(digits: str) -> str:

@@ -16,7 +16,10 @@ from analyzer.parse.words import Words
 COMPLAINTS = {"abuse", "fraud", "virus", "other", "miscategorized", "spam", "unsubscribe-abuse"}
 MICROSOFT = {"x-hmxmroriginalrecipient", "x-hotmail-original-recipient"}
 _DESK = Words(r"(?:abuse|fbl|feedback|complaints?|postmaster|staff|scomp|spam)[\w.+-]{0,40}@")
-_SENTENCE = Words(r"\b(?:marked|reported|flagged|classified|complain\w{1,4})\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b")
+_SENTENCE = Words(
+    r"\b(?:marked|reported|flagged|classified|complain\w{1,4}|clicked|pressed)\b[^.\n]{0,60}\b(?:spam|junk|abus\w{1,4}|unsolicited)\b"
+    r"|举报为垃圾|檢舉為垃圾|als spam (?:markiert|gemeldet)|signalé comme (?:spam|indésirable)|marcado como (?:spam|no deseado)|marcou como spam|segnalato come spam|отметил\w{0,2} как спам|迷惑メールとして報告"
+)
 _ARF = re.compile(rb"\s*Feedback-Type[ \t]*:", re.I)
 _ARF_FIELD = re.compile(
     rb"^(?:Feedback-Type|User-Agent|Version|Source-IP|Original-Mail-From|Original-Rcpt-To|Arrival-Date|Reported-Domain)[ \t]*:", re.I | re.M

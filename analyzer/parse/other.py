@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from analyzer.model import Kind, Report
-from analyzer.parse.mime import Message, date
+from analyzer.parse import autoreply
+from analyzer.parse.mime import Message, Part, date
 from analyzer.parse.original import original, returned_headers
 
+_PROCESSED = re.compile(rb"^Disposition[ \t]*:[^\n]*;\s*processed\b", re.I | re.M)
 RECEIPTS = {"message/disposition-notification", "message/global-disposition-notification"}
 TLS = {"application/tlsrpt+gzip", "application/tlsrpt+json"}
 
@@ -26,12 +28,18 @@ def parse(message: Message) -> Report | None:
     )
 
 
+def _answers(message: Message, own: list[Part]) -> bool:
+    """Whether an automatic reply has the form of a receipt, one that says no more than that the message was processed (RFC 8098 §3.2.6.2)."""
+    processed = any(p.type in RECEIPTS and _PROCESSED.search(p.content(4000)) for p in own)
+    return processed and autoreply.parse(message) is not None
+
+
 def _why(message: Message) -> str:
     own = [p for p in message.parts[:50] if not p.inside]
     if any(p.type in RECEIPTS for p in own):
         # a Sieve script refuses a message in the form of a receipt (RFC 5429 §2.1)
         said = f"{message.top.header('auto-submitted')} {message.top.header('subject')}".lower()
-        return "" if "rejected" in said else "a read receipt"
+        return "" if "rejected" in said or _answers(message, own) else "a read receipt"
     if "tls-report-domain" in message.top.headers or any(p.type in TLS for p in own):
         return "a TLS report"
     named = any(b"!" in (value := p.raw(h)) and _FILE.search(value) for p in own for h in ("content-type", "content-disposition"))

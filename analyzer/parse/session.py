@@ -18,7 +18,7 @@ from analyzer.parse.address import enhanced
 from analyzer.parse.words import small
 
 MOST_LINES = 5000
-_TIME = r"^[ \t]{0,8}(?:[A-Z][a-z]{2} )?(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?"
+_TIME = r"^[ \t]{0,8}(?:[A-Z][a-z]{2} )?(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}(?::\d{1,6})?\][ \t]{1,4})?"
 _TALKING = re.compile(_TIME + r"[. ]{0,4}(?:while )?talking to \[?([\w.-]{1,255})", re.I)
 _COMMAND = re.compile(_TIME + r"(?:>>>|-->|==?>|C:|Sent <<<)[ \t]?([A-Za-z]{4})\b(?:[ \t]+TO:[ \t]*<([^\s<>]{3,320})>)?", re.I)
 _REPLY = re.compile(_TIME + r"(?:<<<|<--|<==?|S:|Received >>>)[ \t]?(.{3,1000})$")
@@ -35,7 +35,7 @@ _SIGNS = ("... ", ">>>", "-->", "=>", "C:", "<<<")
 _CODE = re.compile(r"[45]\d\d")
 _MARK = re.compile(
     # whatever one of the patterns above may match, found from line to line
-    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.|[^\s<>@]{1,64}@[^\s<>]{1,255}?\.\.\.[ ])|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:[a-z]{3} )?(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}\][ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
+    r"\n(?=[ \t]{0,4}(?:[245]\d\d[ -]|<[^\s<>]{3,320}>\.\.\.|[^\s<>@]{1,64}@[^\s<>]{1,255}?\.\.\.[ ])|[a-z][\w./-]{2,30}: |[^\n]{0,20}ranscript of session|[ \t]{0,8}(?:[a-z]{3} )?(?:\[?[\d:. -]{5,24}\]?:?[ \t]{1,4})?(?:\[\d{1,12}(?::\d{1,6})?\][ \t]{1,4})?(?:[. ]{0,4}(?:while )?talking to |>>>|-->|==?>|C:|<<<|<--|<=|S:|sent <<<|received >>>))",
     re.I,
 )
 _STEP = {
@@ -43,7 +43,9 @@ _STEP = {
     "MAIL": Stage.MAIL, "RCPT": Stage.RCPT, "DATA": Stage.DATA, "BDAT": Stage.DATA,
 }  # fmt: skip
 # what a server answers to the rest of a session that it has refused already
-_AFTERMATH = re.compile(r"503\b.{0,40}\b(?:need|no valid|bad sequence|valid rcpt)|\bneed (?:rcpt|mail)\b", re.I)
+_AFTERMATH = re.compile(
+    r"503\b.{0,40}\b(?:need|no valid|bad sequence|valid rcpt)|554\b.{0,20}\bno valid recipients|\bneed (?:rcpt|mail)\b", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)

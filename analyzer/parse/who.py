@@ -18,7 +18,7 @@ from analyzer.parse.words import Words, small
 
 DAEMON = Words(
     r"^(?:mailer-?daemon|post[-_.]?master|mail-?daemon|mdaemon|mail[- ]?(?:delivery|system)|double-bounce|mailagent|system administrator|mailadm\w*|daemon|"
-    r"ndr|smtp-?(?:gateway|daemon|mta)|amavis\w*|mailmarshal|mailsweeper|mimesweeper|webshield\w*|interscan\w*|mailscanner|microsoftexchange\w*)(?=[^a-z0-9]|$)",
+    r"ndr|smtp-?(?:gateway|daemon|mta)|amavis\w*|mailmarshal|mailsweeper|mimesweeper|webshield\w*|interscan\w*|smtplink|mailscanner|microsoftexchange\w*)(?=[^a-z0-9]|$)",
 )
 """The local part or name of an address that mail systems write from."""
 
@@ -146,9 +146,10 @@ def _by_name(own: str, headers: Headers) -> list[str]:
 def verp(top: Part) -> str | None:
     """The recipient within the address that the report went to: bounces+user=example.org@list.example (VERP)."""
     for name in ("to", "delivered-to", "x-original-to"):
-        for mine in address.addresses(top.header(name), 5):
-            if found := unwrapped(mine):
-                return found
+        if b"=" in top.raw(name):
+            for mine in address.addresses(top.header(name), 5):
+                if found := unwrapped(mine):
+                    return found
     return None
 
 

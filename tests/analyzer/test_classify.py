@@ -13,9 +13,20 @@ from analyzer.model import Kind, Outcome, Severity, Stage
 
 REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
 UNSOLVED = {
+    "550 Nid yw'r cyfeiriad hwn yn bodoli yn y Cyngor": "Welsh",
+    "451 DT:SPM delayed on purpose, unknown triplet, please queue it": "NetEase's code for spam before the words of a first contact",
+    "451 4.7.1 Filter says yes but the inner server 192.0.2.140 slammed the connection before the final dot": "a connection within the receiver's system",
+    "554 Message refused by the scanner": "scanned for spam or for viruses?",
+    "450 4.2.1 Das Postfach wird gerade auf einen neuen Server umgezogen": "a mailbox that moves to another server, with the word for a mailbox between",
+    "5.6.3 Sender ip adress rejected: Your IPv6 address must be send with an encryption": "it names the sender's address first",
+    "550 DENIED": "one word",
+    "552 5.5.4 SIZE=0 in MAIL FROM makes no sense, mend your program": "MAIL FROM is named, and it is the syntax",
+    "550 5.0.0 Delivery to <k@firm.example> was refused by the next machine, it did not tell why": "refused by another, who did not say why",
+    "452 A caixa do destinatario esta chea": "Galician",
+    "550 Requested action not taken: mailbox unavailable (in reply to MAIL FROM command)": "the words for a mailbox, said of the sender",
+    "550 5.7.1 [RBL] Your mail server's domain is a high volume spam source on a global list we buy": "a list, and the words for volume",
     "554 IP=203.0.113.181 - A problem occurred. (Ask your postmaster for help or to contact tobr@rx.t-online.de to clarify.)": "so T-Online words its block of an IP, without saying so",
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
-    "451 4.7.1 mail filter did not answer, try again later": "the words for a host that does not answer",
     "450 4.7.1 more than 500 messages an hour from your IP, wait": "a count without a word for limit",
     "555 5.5.2 Syntax error, cannot decode response. RCPT TO:<“julie@shaw.ca”> not RFC 5321 compliant": "the words for a header's form",
     "554 5.7.1 <hime@plala.example>: Recipient address rejected: mail.box.full": "written as the name of a host",

@@ -208,6 +208,55 @@ def test_a_sendmail_transcript_gives_the_receivers_words() -> None:
     assert classify(report.outcomes[0]).reason == "spam-content"
 
 
+MDAEMON = b"""Return-Path: <>
+From: "Mail Delivery Subsystem" <MDaemon@far.example>
+To: news@shop.example
+Subject: Permanent Delivery Failure
+
+YOUR MESSAGE WAS NOT DELIVERED TO ONE OR MORE RECIPIENTS
+
+Failed address: frieda@far.example
+
+--- Session Transcript ---
+ Tue 2026-11-03 10:41:01: [5210:3] Attempting SMTP connection to [10.0.0.2:25]
+ Tue 2026-11-03 10:41:02: [5210:3] --> MAIL From:<news@shop.example>
+ Tue 2026-11-03 10:41:02: [5210:3] <-- 250 OK
+ Tue 2026-11-03 10:41:02: [5210:3] --> RCPT To:<frieda@far.example>
+ Tue 2026-11-03 10:41:02: [5210:3] <-- 550 frieda@far.example unknown user account
+ Tue 2026-11-03 10:41:02: [5210:3] --> QUIT
+--- End Transcript ---
+"""
+
+
+def test_a_transcript_whose_sessions_have_numbers_gives_the_receivers_words() -> None:
+    report = parse_message(MDAEMON)
+    assert one(report) == ("frieda@far.example", None, "550")
+    assert report.outcomes[0].diagnostic == "550 frieda@far.example unknown user account"
+    assert (report.outcomes[0].stage, classify(report.outcomes[0], report).reason) == (Stage.RCPT, "user-unknown")
+
+
+ALL_REFUSED = b"""Return-Path: <>
+From: Mail Delivery Subsystem <MAILER-DAEMON@shop.example>
+To: news@shop.example
+Subject: Warning: could not send message for past 4 hours
+
+   ----- The following addresses had transient non-fatal errors -----
+<gerd@far.example>
+
+   ----- Transcript of session follows -----
+... while talking to mx.far.example.:
+>>> DATA
+<<< 450 4.2.0 <gerd@far.example>: Recipient address rejected: Greylisted
+<<< 554 5.5.1 Error: no valid recipients
+<gerd@far.example>... Deferred: 450 4.2.0 Greylisted
+"""
+
+
+def test_what_a_server_says_when_it_has_refused_all_recipients_condemns_none() -> None:
+    (outcome,) = parse_message(ALL_REFUSED).outcomes
+    assert classify(outcome).reason == "greylisted"
+
+
 @pytest.mark.parametrize("message", [POSTFIX, EXIM, QMAIL, SENDMAIL, ARF % b"abuse"])
 def test_line_ends_do_not_matter(message: bytes) -> None:
     expected = parse_message(message)
