@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from collectors.imap.session import TIMEOUT
 from tests.faults.site import MAIL, Site
 from tests.servers import until
 from tests.servers.dovecot import Mailbox, running
@@ -25,8 +26,8 @@ class Box:
         self._site.book.acknowledged.update(n for n, _ in letters)
 
     def emptied(self, when: str) -> None:
-        """Waits until all was moved away."""
-        until(lambda: not self._waiting(), 60, lambda: f"the collector of the mailbox {when}; {self._evidence()}")
+        """Waits until all was moved away, for longer than a collector takes to give up a connection that says nothing and to make another."""
+        until(lambda: not self._waiting(), 2 * TIMEOUT + 30, lambda: f"the collector of the mailbox {when}; {self._evidence()}")
 
     def _waiting(self) -> list[str]:
         folders = [self._mailbox.maildir / part for part in ("new", "cur")]
