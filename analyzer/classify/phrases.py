@@ -128,35 +128,55 @@ class _Plain:
     """
 
     def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
-        found: dict[str, list[tuple[int, int, str, str | None]]] = {}
-        self._marks: list[tuple[str, str]] = []  # without a letter: not sought so
+        sought = dict[str, int]()
+        # by the number that the automaton gives what is sought: the fragment, and a sum of the four below
+        self._fragments: list[str] = []
+        self._kinds = bytearray()
+        self._others: dict[int, list[tuple[int, str]]] = {}  # further fragments that are sought alike
+        self._marks: list[str] = []  # without a letter: not sought so
         for word, fragments in words.items():
             bare = word.translate(_BLANKED)
             for fragment in fragments:
                 if not bare.strip():
-                    self._marks.append((word, fragment))
+                    self._marks.append(fragment)
                     continue
                 before, after = _in_word(word[0]), _in_word(word[-1]) and fragment == word
-                # where the word begins and ends in the text, seen from the ends of what is sought, which has a blank more in front
-                place = (0 if before else -1, -2 if after else -1)
-                found.setdefault(f"{' ' * before}{bare}{' ' * after}", []).append((*place, fragment, word if " " in bare else None))
-        self._forms = [tuple(forms) for forms in found.values()]
-        self._automaton = _compiled(found)
+                kind = _BEFORE * before + _AFTER * after + _LOOKED_AT * (" " in bare)
+                n = sought.setdefault(f"{' ' * before}{bare}{' ' * after}", len(sought))
+                if n == len(self._fragments):
+                    self._fragments.append(fragment)
+                    self._kinds.append(kind)
+                else:
+                    self._kinds[n] |= _SHARED
+                    self._others.setdefault(n, []).append((kind, fragment))
+        self._automaton = _compiled(sought)
 
     def find(self, text: str) -> list[Token]:
         """Where they stand in a text."""
         tokens: list[Token] = []
-        forms, add = self._forms, tokens.append
-        for n, start, end in self._automaton.find_matches_as_indexes(f" {text} ".translate(_BLANKED), overlapping=True):
-            for left, right, fragment, word in forms[n]:
-                if word is None or text.startswith(word, start + left):
-                    add((start + left, end + right, fragment))
-        for mark, fragment in self._marks:
+        kinds, fragments, add = self._kinds, self._fragments, tokens.append
+        around = f" {text} "
+        for n, start, end in self._automaton.find_matches_as_indexes(around.translate(_BLANKED), overlapping=True):
+            kind, fragment = kinds[n], fragments[n]
+            at, stop = start + (kind & _BEFORE), end - (kind & _AFTER) // _AFTER
+            if kind < _LOOKED_AT or fragment.startswith(around[at:stop]):
+                add((at - 1, stop - 1, fragment))
+            if kind & _SHARED:
+                for kind, fragment in self._others[n]:
+                    at, stop = start + (kind & _BEFORE), end - (kind & _AFTER) // _AFTER
+                    if fragment.startswith(around[at:stop]):
+                        add((at - 1, stop - 1, fragment))
+        for fragment in self._marks:
+            mark = fragment.removesuffix("~")
             at = text.find(mark)
             while at >= 0:
                 add((at, at + len(mark), fragment))
                 at = text.find(mark, at + 1)
         return tokens
+
+
+_BEFORE, _AFTER, _LOOKED_AT, _SHARED = 1, 2, 4, 8
+"""A blank is sought before it, and after it; there may be something else than a blank in it; something else is sought alike."""
 
 
 def _compiled(words: Iterable[str]) -> AhoCorasick:

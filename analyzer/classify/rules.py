@@ -49,7 +49,7 @@ class Rule:
 
     id: str  # "file.name"
     reason: str
-    written: tuple[str, ...]  # its phrases, as they stand in its file
+    file: Traversable | Path
     sure: bool
     hosts: bool  # also matches within host names and URLs
     temporary: bool  # applies to temporary refusals (4xx) only
@@ -57,13 +57,26 @@ class Rule:
     at: tuple[str, ...]  # applies where one of these stands in the text or the remote host
     unless: tuple[str, ...]  # does not apply where one of these stands in the text
     source: str
-    examples: tuple[str, ...]
-    counter: tuple[str, ...]
+
+    # a tenth of all memory, and nobody needs them once they are compiled, but for those who check the rules: they are read anew
 
     @property
     def phrases(self) -> tuple[Phrase, ...]:
-        """The forms of its phrases, read anew: there are a hundred times as many as rules, and nobody needs them once they are compiled."""
-        return tuple(chain.from_iterable(map(phrases.read, self.written)))
+        """The forms of its phrases."""
+        return tuple(chain.from_iterable(map(phrases.read, self._texts("phrases"))))
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Replies that it is for."""
+        return self._texts("examples")
+
+    @property
+    def counter(self) -> tuple[str, ...]:
+        """Replies that look alike, and that it is not for."""
+        return self._texts("counter")
+
+    def _texts(self, key: str) -> tuple[str, ...]:
+        return tuple(_again(self.file).get(self.id.partition(".")[2], {}).get(key, ()))  # type: ignore[arg-type]  # both are hashable
 
 
 class Hit(NamedTuple):
@@ -141,6 +154,7 @@ def _named(name: str, text: str) -> bool:
 @cache
 def load(extra: Path | None = None) -> Rules:
     """The rules that come with Mailhealth, and those of a folder of the user's own before them. Raises RulesError."""
+    _again.cache_clear()  # of files that may have changed
     base = resources.files("analyzer").joinpath("rules")
     reasons = {
         name: Reason(name, Severity(t["severity"]), t["fault"], t["meaning"], t["scope"], t["retry"], t["action"])
@@ -200,10 +214,10 @@ def _blocks(
         reason = block.get("reason")
         if reason not in reasons:
             raise RulesError(f'{where}: reason "{reason}" is not in taxonomy.toml{_near(str(reason), reasons)}')
-        yield _rule({"at": list(at)} | block, f"{stem}.{name}", where, start + n)
+        yield _rule({"at": list(at)} | block, f"{stem}.{name}", file, where, start + n)
 
 
-def _rule(block: dict[str, Any], name: str, where: str, order: int) -> tuple[Rule, tuple[Phrase, ...]]:
+def _rule(block: dict[str, Any], name: str, file: Traversable | Path, where: str, order: int) -> tuple[Rule, tuple[Phrase, ...]]:
     for key in ("sure", "hosts", "temporary"):
         if not isinstance(block.get(key, True), bool):
             raise RulesError(f"{where}: {key}: found {block[key]!r:.60}, expected true or false.")
@@ -215,8 +229,8 @@ def _rule(block: dict[str, Any], name: str, where: str, order: int) -> tuple[Rul
     if not forms:
         raise RulesError(f"{where}: phrases: expected at least one, none of them empty.")
     at, unless = (tuple(word.lower() for word in texts[key]) for key in ("at", "unless"))
-    rule = Rule(name, block["reason"], texts["phrases"], block.get("sure", True), block.get("hosts", bool(at)), block.get("temporary", False), order,
-                at, unless, str(block.get("source", "")), texts["examples"], texts["counter"])  # fmt: skip
+    rule = Rule(name, block["reason"], file, block.get("sure", True), block.get("hosts", bool(at)), block.get("temporary", False), order,
+                at, unless, str(block.get("source", "")))  # fmt: skip
     return rule, forms
 
 
@@ -231,6 +245,11 @@ def _toml(file: Traversable | Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as e:
         raise RulesError(f"{file}: cannot be read as TOML: {e}") from None
+
+
+@lru_cache(maxsize=1)  # the rules of a file are asked one after the other
+def _again(file: Any) -> dict[str, Any]:
+    return _toml(file)
 
 
 def _near(word: str, known: Any) -> str:
