@@ -6,7 +6,6 @@ Capture (bytes we keep) -> Report (what the bytes say) -> Verdict (why, per reci
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -140,6 +139,8 @@ class Capture:
 
         The same mail taken twice is one capture; the same words sent to two VERP addresses are two.
         """
+        import hashlib  # OpenSSL: four megabytes, of which those who only read messages have no need
+
         digest = hashlib.sha256(self.data)
         if self.envelope is not None:
             addresses = [self.envelope.sender, *self.envelope.recipients]

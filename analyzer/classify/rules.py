@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import re
 import tomllib
@@ -96,7 +95,13 @@ class Rules:
     status_sure: dict[str, str]
     status_weak: dict[str, str]
     phrases: Phrases  # of all rules; the owner is a place in `rules`
-    version: str  # changes when any rule does
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words of all phrases."""
+        return frozenset(
+            word for r in self.rules for p in r.phrases for forms in p.fragments for f in forms for word in f.removesuffix("~").split()
+        )
 
     @cached_property
     def ranks(self) -> list[int]:
@@ -168,10 +173,7 @@ def load(extra: Path | None = None) -> Rules:
     rules: list[Rule] = []
     compiled = Phrases(_owned(files, generic, reasons, rules))
     status = _toml(base.joinpath("status.toml"))
-    digest = hashlib.sha256()
-    for file in [*files, base.joinpath("status.toml"), base.joinpath("taxonomy.toml")]:
-        digest.update(file.read_bytes())
-    return Rules(reasons, tuple(rules), status["sure"], status["weak"], compiled, digest.hexdigest()[:12])
+    return Rules(reasons, tuple(rules), status["sure"], status["weak"], compiled)
 
 
 def _owned(
@@ -286,7 +288,7 @@ def _check(rule: Rule) -> list[str]:
     from analyzer.classify import bare, classify_reply, heard
 
     host = rule.at[0] if rule.at else ""
-    alone = Rules({}, (rule,), {}, {}, Phrases((phrase, 0) for phrase in rule.phrases), "")
+    alone = Rules({}, (rule,), {}, {}, Phrases((phrase, 0) for phrase in rule.phrases))
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
 from analyzer.classify import MOST, classify_reply, in_force
 from analyzer.parse.address import reply
@@ -85,7 +84,7 @@ def specific() -> frozenset[str]:
 
 def gather(failures: Iterable[Failure]) -> Gathered:
     """The clusters of the failures that no specific rule matches: by what was made of them, and by today's rules. Raises RulesError."""
-    known, templates = specific(), Templates(_vocabulary(in_force().version))
+    known, templates = specific(), Templates(in_force().vocabulary)
     found: dict[int, Cluster] = {}
     told = Gathered()
     for said in failures:
@@ -103,11 +102,3 @@ def gather(failures: Iterable[Failure]) -> Gathered:
         cluster.template = templates[number]
     told.clusters = sorted(found.values(), key=lambda c: (-c.count, not c.undetermined))
     return told
-
-
-@lru_cache(maxsize=1)
-def _vocabulary(_version: str) -> frozenset[str]:
-    """The words of all rules in force: each may be the one that tells."""
-    return frozenset(
-        word for r in in_force().rules for p in r.phrases for forms in p.fragments for f in forms for word in f.removesuffix("~").split()
-    )
