@@ -13,6 +13,12 @@ from analyzer.model import Kind, Outcome, Severity, Stage
 
 REPLIES = Path(__file__).parents[1] / "corpus" / "replies.jsonl"
 UNSOLVED = {
+    "421 4.3.2 Your IP(192.0.2.9) is filtered and this connection will be closed. You must register your IP to http://realip.naver.com": "filtered: a list or a view of its own?",
+    "421 4.4.5 CCRT 192.0.2.58: Connection refused. Server is busy(RT)": "Naver's code, and the words for a connection",
+    "450 4.7.1 Mail from 192.0.2.18 deferred using Trend Micro Email Reputation database. Please see <http://www.mail-abuse.com/cgi-bin/lookup?192.0.2.18>": "a vendor's list that calls itself one of reputation",
+    "550 5.1.6 recipient no longer on server: t.okafor@uni-enugu.example": "Oracle's code for moved, and the words for gone",
+    "552 5.5.2 message size (content filter)": "two words of a filter",
+    "550 5.5.0 Message refused, contact postmaster@kreis-lahn.example quoting ref 8F31A": "a bare refusal reads as one by policy",
     "550 Nid yw'r cyfeiriad hwn yn bodoli yn y Cyngor": "Welsh",
     "451 DT:SPM delayed on purpose, unknown triplet, please queue it": "NetEase's code for spam before the words of a first contact",
     "451 4.7.1 Filter says yes but the inner server 192.0.2.140 slammed the connection before the final dot": "a connection within the receiver's system",
@@ -54,7 +60,6 @@ UNSOLVED = {
     "550 Odosielatel je na ciernej listine prijemcu": "a list without a name, of the recipient's own",
     "421 4.2.1 Connection refused OXSUS0001_140": "the words for a host that does not answer",
     "554 One or more of the sender or recipients in your email are invalid and not accepted.": "one of two things; it does not say which",
-    "550 5.1.1 <newsletter@sklep.example> sender is blacklisted": "a list without a name: whose?",
     "421 RP-001 (BAY004-MC5F7) Unfortunately, some messages from 192.0.2.117 weren't sent. Please try again. We have limits for how many messages can be sent per hour and per day. You can also refer to http://mail.live.com/mail/troubleshooting.aspx#errors.": "Microsoft documents the code as a limit by reputation",
     "553 5.3.0 <kathrin@privatserver.example>... burnt address, it was sold to spammers in 2016": "spammers are named, and it is not the sender",
     "550 5.1.6 Medarbejderen er fratraadt. Skriv venligst til hovedpostkassen post@kommunen.example": "two sentences: gone, and whom to write to",
