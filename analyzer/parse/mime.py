@@ -184,8 +184,8 @@ def _children(part: Part) -> list[tuple[int, int, int, bool]]:
     return children
 
 
-def decode(raw: bytes, charset: bytes) -> str:
-    """Text from bytes: by the charset named, where that is possible, else UTF-8, else by what the bytes look like."""
+def decode(raw: bytes, charset: bytes, guess: bool = True) -> str:
+    """Text from bytes: by the charset named, where that is possible, else UTF-8, else by what the bytes look like; Latin-1 without a `guess`."""
     if raw.isascii() and charset.lower() in _LIKE_ASCII and b"\x1b" not in raw:
         return raw.decode("ascii")
     name = charset.decode("ascii", "replace").lower()
@@ -206,6 +206,8 @@ def decode(raw: bytes, charset: bytes) -> str:
             return raw.decode(_ALIASES.get(name, name), "replace")
     except (LookupError, ValueError, AttributeError):
         pass
+    if not guess:
+        return raw.decode("latin-1")
     from analyzer.parse.charsets import guessed
 
     return raw.decode(guessed(raw), "replace")
@@ -223,7 +225,7 @@ def _word(match: re.Match[str]) -> str:
     charset, encoding, data = match.groups()
     raw = data.encode("ascii", "replace")
     raw = _base64(raw) if encoding in "bB" else quopri.decodestring(raw.replace(b"_", b" "))
-    return decode(raw, charset.split("*")[0].encode())
+    return decode(raw, charset.split("*")[0].encode(), guess=False)  # a header may have a thousand of them
 
 
 def _base64(raw: bytes) -> bytes:
