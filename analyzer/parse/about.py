@@ -112,12 +112,14 @@ def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = froze
         at = _place(low, name.lower(), names) if name else -1
         if at < 0:
             continue
+        if name.endswith(" ("):
+            return text[at : low.find("\n", at) if "\n" in low[at:] else len(text)]  # each name has its reason beside it
         if len(names) > 1 and _in_a_list(low, at, names):
             return ""
         about = _from(text, low, at, len(name), names, theirs)
         # Exchange says it twice: to people, and after that with the receiver's reply
-        again = low.find(f"\n{name.lower()}\n", at + len(about)) + 1 if len(names) > 1 and not address.refusal(about) else 0
-        other = _from(text, low, again, len(name), names, theirs) if again else ""
+        again = _alone_in_a_line(low, name.lower(), at + len(name)) if len(names) > 1 and not address.refusal(about) else -1
+        other = _from(text, low, again, len(name), names, theirs) if again >= 0 else ""
         return other if address.refusal(other) else about
     return ""
 
@@ -132,6 +134,19 @@ def _from(text: str, low: str, at: int, length: int, names: frozenset[str], thei
         if other.lower() not in theirs:
             return about[:start]
     return about[: _next_of(about, at - begin + length, names - theirs)]
+
+
+def _alone_in_a_line(low: str, name: str, start: int) -> int:
+    """Where, from a place on, a name makes a line; -1 where it does not."""
+    at = low.find(name, start)
+    for _ in range(20):
+        if at < 0:
+            break
+        end = low.find("\n", at)
+        if low[low.rfind("\n", 0, at) + 1 : end if end >= 0 else len(low)].strip() == name:
+            return at
+        at = low.find(name, at + len(name))
+    return -1
 
 
 def _in_a_list(low: str, at: int, names: frozenset[str]) -> bool:

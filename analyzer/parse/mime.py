@@ -33,7 +33,7 @@ _DATE = re.compile(
 _MONTH = {name: n for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
 _TAG = re.compile(r"<[^<>]{0,10000}>")
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", re.I)
-_HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1", re.I)
+_HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1\s{0,20}>?", re.I)
 _LIKE_ASCII = {b"", b"us-ascii", b"ascii", b"utf-8", b"iso-8859-1", b"windows-1252"}
 _ALIASES = {
     "cp-850": "cp850", "x-unknown": "utf-8", "unknown-8bit": "utf-8", "unicode-1-1-utf-7": "utf-7", "iso-2022-jp": "iso2022_jp_3",

@@ -35,7 +35,7 @@ _DELAYED = Words(
 )
 _GAVE_UP = Words(
     r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further (?:attempt|deliver|retr|tr)|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr|"
-    r"endgültig|aufgegeben|keine weiteren|nicht (?:weiter|erneut) versucht|abandon|définiti|aucune autre|definitiv\w|ningún otro|no se (?:volverá|reintentará)|nenhuma outra|geen (?:verdere|nieuwe)|opgegeven|окончател|больше не|再送(?:は|を)?(?:され|行|いた|し)\w{0,4}(?:ません|ない)|不再(?:尝试|重试)|放弃|더 이상",
+    r"endgültig|aufgegeben|keine weiteren|nicht (?:weiter|erneut) versucht|abandon|définiti|aucune autre|definitiv\w|ningún otro|no se (?:volverá|reintentará)|nenhuma outra|geen (?:verdere|nieuwe)|opgegeven|окончател|больше не|повторн\w+ попыт\w+ не будет|non (?:saranno|verranno) (?:effettuati|fatti|eseguiti) (?:altri|ulteriori|nuovi)|nessun altro tentativo|aucun(?:e autre)? (?:nouvel\w* )?(?:essai|tentative)|nie będzie (?:kolejnych|dalszych|ponawian)|inga (?:fler|ytterligare|nya) försök|(?:ikke|ingen) (?:flere|yderligere|nye) forsøg|ingen flere forsøk|žádné další pokusy|ei yritetä (?:enää|uudelleen)|再送(?:は|を)?(?:され|行|いた|し)\w{0,4}(?:ません|ない)|不再(?:尝试|重试)|放弃|더 이상",
 )
 _WARNED = Words(
     r"\bwarning\b|delay|deferred|still being retried|waiting|warnung|waarschuwing|avertissement|advertencia|ostrzeżenie|предупрежд|upozornění|noch nicht|nog niet|pas encore|(?:aún|todavía) no|ainda não|non ancora|ещ[её] не|ännu inte|verzögert|vertraag|retard|retras|atras|ritard|задерж|遅延|遅れ|まだ|延迟|지연"

@@ -49,7 +49,7 @@ _LABEL = re.compile(
     re.I | re.M,
 )
 _TOLD = re.compile(
-    r"^[ \t]{0,8}(?:failed to deliver|(?:could not|cannot|unable to) deliver(?: (?:the |your )?(?:mail|message))?) to:?[ \t]{1,4}['\"<]?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
+    r"^[ \t]{0,8}(?:the following message|failed to deliver|(?:could not|cannot|unable to) deliver(?: (?:the |your )?(?:mail|message))?) to:?[ \t]{1,4}['\"<]?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
 _BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
@@ -58,7 +58,7 @@ _HEAD = re.compile(
     re.M,
 )
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
-_TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}<?([^\s<>@,]{1,64}@[\w.-]{3,255})>?[ \t]*$", re.I | re.M)
+_TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}(\S[^\n]{2,2000})$", re.I | re.M)
 _FROM = Words(
     r"(?:\b(?:mail|messages?|sent|e-?mail) from|^[ \t>*]{0,8}(?:from|sender|von|de)(?=:)|^[ \t]{0,4}(?:hello|hi|dear|sehr geehrte\w*|bonjour|hallo)):?[ \t]{1,12}<?([^\s<>@]{1,64}@[\w.-]{3,255})",
     re.M,
@@ -121,7 +121,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
         m.group(1).strip(".").lower() for m in _AFTER_COLON.finditer(own)
     }
     placed = [a for a in strangers if a.lower() in heads] or [
-        m.group(1).strip(".") for m in _TO.finditer(own) if m.group(1).strip(".") in strangers
+        a for m in _TO.finditer(own) for a in address.addresses(m[1], 200) if a in strangers
     ]
     if placed or len(strangers) == 1:
         return placed or strangers
@@ -218,15 +218,22 @@ def _labelled(own: str) -> Iterator[re.Match[str]]:
 
 
 def _bare(message: Message, own: str) -> list[str]:
-    """A recipient named by the local part alone, right under a heading: of the daemon's own domain."""
+    """Recipients named by their local parts alone, right under a heading: of the daemon's own domain. Several only where each has its reason beside it."""
     home = next(iter(address.addresses(message.top.header("from"), 1)), "").partition("@")[2]
+    found: list[str] = []
     armed = False
     for line in own.split("\n")[:200]:
         if armed and line.strip():
-            found = _BARE.match(line)
-            return [f"{found.group(1)}@{home}"] if found and home else []
+            name = _BARE.match(line)
+            if not name or not home or (found and "(" not in line):
+                return found
+            found.append(f"{name.group(1)}@{home}")
+            if "(" not in line:
+                return found
+        elif found:
+            return found
         armed = armed or (bool(HEADING.search(line)) and line.rstrip().endswith(":"))
-    return []
+    return found
 
 
 def _senders(headers: Headers) -> set[str]:

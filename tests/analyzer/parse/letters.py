@@ -37,6 +37,33 @@ Dear reader
 """
 
 LETTERS = {
+    "names alone, each with its reason beside it": Letter(
+        "<Mailer-Daemon@works.example>", "Message status - undeliverable",
+        "The message that you sent was undeliverable to the following:\n\tnurse_lopez (user not found)\n\tsupply.dept (mailbox is full)\n\nPossibly truncated original message follows:\n",
+        (("nurse_lopez@works.example", "user-unknown"), ("supply.dept@works.example", "mailbox-full")),
+    ),
+    "an appliance that says it again for each message": Letter(
+        DAEMON, "Delivery Status Notification (Failure)",
+        "The following message to <ann@far.example> was undeliverable.\nThe reason for the problem:\n5.1.0 - Unknown address error 550-'no such user'\n\n"
+        "The following message to <bob@far.example> was undeliverable.\nThe reason for the problem:\n5.2.2 - Mailbox full 552-'over quota'\n",
+        (("ann@far.example", "user-unknown"), ("bob@far.example", "mailbox-full")),
+    ),
+    "a gateway that repeats the heads of the message it stopped": Letter(
+        "Guard Administrator <mailmarshal@works.example>", "A prohibited attachment was detected in your message",
+        "The gateway has stopped the following message:\n\n   From:    bounces@shop.example\n   To:      ann@works.example, bob@works.example\n   Subject: Tariff\n\nThe attachment TARIFF.EXE is an executable file.\n",
+        (("ann@works.example", "content-rejected"), ("bob@works.example", "content-rejected")),
+    ),
+    "an Italian server that will not try again": Letter(
+        DAEMON, "Delivery failure (ann@far.example)",
+        "Il sistema di posta non ha potuto consegnare il messaggio.\n\nDestinatario: <ann@far.example>\nMotivo: 550 5.1.1 utente sconosciuto\n\nNon saranno effettuati altri tentativi.\n",
+        (("ann@far.example", "user-unknown"),),
+    ),
+    "a server that says it twice, to people and after that with the reply": Letter(
+        "<MicrosoftExchange329e@works.example>", "Undeliverable: News",
+        "Delivery has failed to these recipients or distribution lists:\n\n ann@works.example \n The recipient's mailbox cannot take it now.\n\n bob@works.example \n The address could not be used.\n\n\n"
+        "Diagnostic information for administrators:\n\n  ann@works.example\n #554 5.2.2 mailbox full ##\n\n  bob@works.example\n #550 5.1.1 RESOLVER.ADR.RecipNotFound; not found ##\n",
+        (("ann@works.example", "mailbox-full"), ("bob@works.example", "user-unknown")),
+    ),
     "a gateway that speaks Ukrainian and puts the addresses behind labels": Letter(
         "Захист пошти <postmaster@zavod.example>", "Повідомлення про лист",
         "Ваш лист видалено і не передано одержувачу.\n\nВідправник: bounces@shop.example\nОдержувач: sklad@zavod.example\nПричина: вкладення .js заборонено\n",
