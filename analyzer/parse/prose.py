@@ -13,7 +13,16 @@ from analyzer.model import Kind, Outcome, Report
 from analyzer.parse import address, dsn
 from analyzer.parse.about import describe
 from analyzer.parse.autoreply import is_challenge
-from analyzer.parse.bounce import LIST_OWNER, MOST_TEXT, is_bounce, is_notice_of_a_session, is_surely_a_bounce, may_quote, text_of
+from analyzer.parse.bounce import (
+    LIST_OWNER,
+    MOST_TEXT,
+    is_bounce,
+    is_from_a_mailer,
+    is_notice_of_a_session,
+    is_surely_a_bounce,
+    may_quote,
+    text_of,
+)
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
 from analyzer.parse.original import noted, of_a_list, original, recipients, returned_headers, sender_of, split_text, text_headers
@@ -40,6 +49,10 @@ _GAVE_UP = Words(
 _WARNED = Words(
     r"\bwarning\b|delay|deferred|still being retried|waiting|warnung|waarschuwing|avertissement|advertencia|ostrzeżenie|предупрежд|upozornění|noch nicht|nog niet|pas encore|(?:aún|todavía) no|ainda não|non ancora|ещ[её] не|ännu inte|verzögert|vertraag|retard|retras|atras|ritard|задерж|遅延|遅れ|まだ|延迟|지연"
 )
+_ARRIVED = Words(
+    r"[ \t]*(?:delivered|successful mail delivery|zugestellt|übermittelt|remis|distribué|entregado|entregue|consegnato|recapitato|afgeleverd|bezorgd|dostarczono|levererat|leveret|levert|doručeno|doručené|kézbesítve|livrat|toimitettu|teslim edildi|доставлено|配信(?:済み|されました)|配達済み|已送达|已送達|배달됨|전달됨)\s*[:：]"
+)
+"""The subject with which mail systems tell that a message arrived."""
 _FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)
 _FIELDS = Words(r"^(?:Reporting-MTA|Original-Envelope-Id|Final-Recipient|Original-Recipient|Action)[ \t]*:", re.M)
 
@@ -55,9 +68,9 @@ def parse(message: Message) -> Report | None:
             Kind.OTHER_REPORT, "prose", reported_at=date(top.header("date")), why="a mail server's notice to its postmaster of a session"
         )
     pasted = _pasted(text) if _FINAL.search(text) and may_quote(message, text) else ()
-    if not failed and not pasted and not is_bounce(message, own):
-        return None
     headers = returned_headers(message) or text_headers(rest)
+    if not failed and not pasted and not is_bounce(message, own):
+        return _arrival(message, own, headers)
     if pasted:
         outcomes = pasted
     else:
@@ -74,6 +87,14 @@ def parse(message: Message) -> Report | None:
         outcomes = tuple(Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in outcomes)
     return Report(outcomes[0].kind, "prose", outcomes, original(headers), reported_at=date(top.header("date")),
                   truncated=(*["recipients"] * (len(outcomes) >= MAX_RECIPIENTS), *["texts"] * (len(text) >= MOST_TEXT)))  # fmt: skip
+
+
+def _arrival(message: Message, own: str, headers: Headers) -> Report | None:
+    """The report of a mail system that tells that a message arrived; None for other mail."""
+    if not is_from_a_mailer(message) or not _ARRIVED.match(message.top.header("subject")):
+        return None
+    outcomes = tuple(Outcome(Kind.DELIVERED, a) for a in who(message, own, headers)[:MAX_RECIPIENTS])
+    return Report(Kind.DELIVERED, "prose", outcomes, original(headers), reported_at=date(message.top.header("date"))) if outcomes else None
 
 
 def _targets(own: str, failed: list[str]) -> list[str]:

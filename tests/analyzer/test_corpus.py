@@ -63,7 +63,6 @@ UNSOLVED = {
     "mix20/de-otrs-weiterleitung.eml": "forwarded below a sentence with a request",
     "mix20/de-shop-ruecklaeufer.eml": "a shop's own list of what came back, attached as a table",
     "mix20/fetchmail-mda-emptyds.eml": "the report names a local address only, the returned message that of a provider",
-    "mix20/fr-remis.eml": "a notice in prose that a message was delivered",
     "mix20/homegrown-campaign-table.eml": "a sender's own list of what came back, in HTML",
     "mix20/ja-meruma-ichiran.eml": "a provider's list of what came back",
     "mix20/ko-portal-jamgim.eml": "a table, and in it the time beside the address",

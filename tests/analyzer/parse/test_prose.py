@@ -19,6 +19,14 @@ def test_a_bounce_in_prose_says_who_and_why(name: str) -> None:
     assert [classify(o, report).reason for o in report.outcomes] == [why for _, why in letter.expected]
 
 
+@pytest.mark.parametrize("subject", ["Delivered: News", "Remis : Nouvelles", "Zugestellt: Neues", "Dostarczono: Nowości"])
+def test_a_notice_of_arrival_is_a_delivery_when_a_mail_system_writes_it(subject: str) -> None:
+    body = "Your message was delivered to the following recipients:\n\nann@works.example\n"
+    report = parse_message(Letter("<MicrosoftExchange329e@works.example>", subject, body, ()).raw)
+    assert [(o.recipient, o.kind) for o in report.outcomes] == [("ann@works.example", Kind.DELIVERED)]
+    assert parse_message(Letter("Shop <orders@works.example>", subject, body, ()).raw).outcomes == ()
+
+
 def test_an_alias_keeps_its_target() -> None:
     report = parse_message(LETTERS["an alias with a target"].raw)
     assert report.outcomes[0].final == "xenia@private.example"
