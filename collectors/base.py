@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from analyzer.model import Capture, ConfigError
 from analyzer.model import KeepFailed as KeepFailed  # what `keep` raises
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class SourceFailed(Exception):
@@ -88,6 +90,8 @@ def look(
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:
     """TLS that believes the system's authorities, and those in `ca_file` (PEM). Raises ConfigError."""
+    import ssl  # OpenSSL: several megabytes, of which who reads files has no need
+
     context = ssl.create_default_context()
     if ca_file:
         try:
