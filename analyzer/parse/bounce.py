@@ -22,7 +22,7 @@ _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|(?:fax|sms) [^\n]{0,40}\b(?:failed|not)\b|(?:fax|sms) failed|mail (?:message )?failure|virus (?:found|detected) in your|(?:message|mail) (?:has been |was |is )?(?:delayed|stopped|withheld|parked)|undelivered|^ndn:|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|\(échec\)|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
-    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|(?:投递|发送)失败|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen|sikertelen kézbesítés|kézbesítési hiba|ウイルスを?(?:検出|検知|発見)",
+    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|無法傳遞|未傳遞|(?:投递|发送|傳送|寄送)失[败敗]|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen|sikertelen kézbesítés|kézbesítési hiba|ウイルスを?(?:検出|検知|発見)",
 )
 _SUBJECT = Words(
     _TITLE.pattern
@@ -35,7 +35,7 @@ FAILED = Words(
 )
 _CLEAR = Words(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|(?:mail|message|e-?mail)\b[^\n.]{0,60}\b(?:was|has been)\s+(?:\w+\s+){0,3}(?:blocked|deleted|discarded|rejected|stopped|withheld)|\bnot (?:be )?passed (?:on )?to|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
-    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|(?:配送|配達|送信)され(?:ませんでした|ていません)|破棄(?:しました|されました)|送信できま|无法|未能|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|nem (?:tudtuk|sikerült|lehetett)\s(?:a (?:levelet|levelét|üzenetet) )?(?:kézbesít|továbbít)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') (?:ancora )?stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패|"
+    r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|(?:配送|配達|送信)され(?:ませんでした|ていません)|破棄(?:しました|されました)|送信できま|无法|未能|未送達|無法(?:送達|寄達|傳遞|傳送)|δεν (?:ήταν|είναι) δυνατ|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|nem (?:tudtuk|sikerült|lehetett)\s(?:a (?:levelet|levelét|üzenetet) )?(?:kézbesít|továbbít)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') (?:ancora )?stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패|"
     r"nu a putut fi (?:livrat|trimis)|nelivrat|không (?:thể )?(?:gửi|chuyển) (?:được|đi|tới|đến)|(?:chưa|không) được (?:gửi|chuyển)|не (?:доставлено|передано|надіслано)|gagal (?:ter|di)kirim|tidak (?:dapat |bisa )?(?:di|ter)kirim|ni(?:je)? (?:isporučen|dostavljen|mogoče dostav)|nebol\w? doruč|nemohl\w? byť doruč|nepristatyt|"
     r"nav (?:piegādāt|nogādāt)|ei (?:saadud|õnnestunud) (?:kätte )?toimet|ไม่สามารถ(?:ส่ง|จัดส่ง)|ส่ง\S{0,12}ไม่สำเร็จ|ikke (?:levert|leveret)|inte (?:levererats|leverera)|לא (?:נמסר|ניתן למסור)|(?:لم يتم|تعذر) (?:تسليم|إرسال)|(?:never|not) (?:been )?(?:passed|forwarded|handed) (?:on )?to",
 )
@@ -77,6 +77,8 @@ _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
     r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending\s+(?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your |all |pending |held )*(?:messages|mails|e-?mails)|failure to do so|not delivered to your (?:inbox|mailbox)|(?:messages|mails|e-?mails) will be deleted"
 )
+_PROGRAM = re.compile(rb"name=\"?[^\"\n]{0,100}\.(?:zip|exe|pif|scr|com|bat|cmd)\b", re.I)
+"""The attachment of a worm that calls itself a returned mail."""
 LIST_OWNER = re.compile(r"owner-\w|\w-(?:owner|bounces|request)@", re.I)
 _ANSWER = Words(
     r"\s*(?:\[[^\]\n]{1,60}\]\s*)?(?:re|aw|fwd?|wg|antw|sv|vs|tr|rv|enc|i|r|odp|pd|ynt|ilt|vá|ha|ответ|回复|回覆|答复|答覆|转发|轉寄|返信|回信)(?:\[\d{1,3}\])?\s*[:：]"
@@ -208,7 +210,12 @@ def is_robot(message: Message) -> bool:
 def is_surely_a_bounce(message: Message) -> bool:
     """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
     null = message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
-    return (is_from_a_mailer(message) or (null and is_robot(message))) and bool(_TITLE.search(message.top.header("subject")))
+    writes = is_from_a_mailer(message) or (null and is_robot(message))
+    return (
+        writes
+        and bool(_TITLE.search(message.top.header("subject")))
+        and not any(_PROGRAM.search(p.raw("content-type")) for p in message.parts[:20])
+    )
 
 
 def text_of(message: Message) -> str:

@@ -80,7 +80,7 @@ def split_text(text: str) -> tuple[str, str]:
         if field and (blank := rest.find("\n\n", 1)) >= 0:
             rest = rest[:blank]  # a few fields that the reporter repeats are no head, whatever returns further below
         names = {name[1].lower() for name in islice(_NAMES.finditer(rest), 60)}
-        repeated = said[:1] in " \t" and not names & {"received", "return-path"}
+        repeated = field and said[:1] in " \t" and not names & {"received", "return-path"}
         if len(names & _OWN_FIELDS) >= 3 and not repeated and (names & _TRACES or not field):
             return text[:start], text[start:]
     return text, ""

@@ -35,12 +35,12 @@ _DELAYED = Words(
     r"deliver\w* attempts are still pending|not yet been\s+(?:fully |completely )?deliver|attempts to deliver [^.\n]{0,40}\bwill\s+continue|(?:will|(?<!not going )to) (?:(?:continue|keep|be) )?(?:re-?try|trying|(?:be )?attempt(?:ed|s)?|try|retried)|delivery (?:attempts? will|will continue)|still (?:trying|being|in the queue|be retried)|has been (?:delayed|postponed)|has not yet been delivered|"
     r"you do not need to resend|do not (?:need (?:to )?)?(?:re-?send|send (?:it|the message|your message) again)|warning message only|temporar(?:y|ily) (?:delay|deferred|fail)|delivery (?:has been |is )?(?:delayed|deferred)|message delayed|will be (?:deleted|returned) in (?:\w+ ){1,3}(?:days|hours) if|verzögert|retardé|retrasad|"
     # what the same says elsewhere: not yet, only a warning, further attempts
-    r"noch nicht (?:zugestellt|ausgeliefert|übermittelt)|nur eine warnung|(?:weitere|nächste) (?:zustell)?versuche|versuche laufen|versuch\w{2,3} (?:\w+ ){0,3}(?:weiter|erneut)|(?:weiter|erneut)(?:hin)? (?:zu )?(?:ver|ge)such|in der warteschlange|"
+    r"noch nicht (?:zugestellt|ausgeliefert|übermittelt)|nur eine warnung|(?:weitere|nächste) (?:zustell)?versuche|versuche laufen|versuch\w{2,3} (?!sie\b)(?:\w+ ){0,3}(?:weiter|erneut)|(?:weiter|erneut)(?:hin)? (?:zu )?(?:ver|ge)such|in der warteschlange|"
     r"pas encore (?:été|pu)|(?:simple|qu'un|seulement un) avertissement|(?:nouvelles?|autres?|prochaines?) tentatives?|(?:sera|seront) (?:à nouveau|de nouveau) (?:tent|essay)|continu\w{2,5} (?:d'essayer|à essayer|de tenter|ses tentatives)|file d'attente|"
     r"(?:aún|todavía) no (?:se )?(?:ha|pud)|(?:solo|sólo) (?:es )?una advertencia|(?:nuevos?|más) intentos?|(?:seguir|continuar|volver)\w{1,5} (?:a )?intent|reintent|ainda não|apenas um aviso|(?:novas?|outras) tentativas?|continuar\w{1,4} (?:a )?tenta|"
     r"non (?:è )?ancora|solo un avviso|(?:ulteriori|nuovi|altri) tentativi|riprover|continuer\w{1,5} a (?:tentare|provare)|nog niet (?:afgeleverd|bezorgd)|(?:slechts|alleen) een waarschuwing|wachtrij|opnieuw (?:ge)?prob|(?:wordt|blijven) .{0,40}(?:ge)?probe(?:erd|ren)|"
     r"jeszcze nie|(?:kolejne|ponowne|dalsze) prób|w kolejce|ещ[её] не|(?:повторные|дальнейшие|новые) попыт|попытки .{0,20}(?:будут|продолж)|в очереди|zatím ne|další pokus|pokusy .{0,20}pokrač|ännu inte|nya försök|försöka igen|fortsätt\w{1,4} (?:att )?försök|endnu ikke|nye forsøg|ennå ikke|"
-    r"再送(?:を|し|いた|信を)|再度(?:送信|配送|配信)を|配送を(?:続け|継続)|遅延|遅れて|将(?:会)?(?:继续|重试|再次)|(?:继续|再次)(?:尝试|投递)|延迟|다시 시도(?:합니다|할 예정|됩니다)|재시도(?:합니다|할 예정|됩니다)|지연되|yeniden dene|henüz teslim|gecik|لم يتم بعد|سيواصل|טרם|még nem|încă nu|ακόμ[ηα]|belum (?:dapat|bisa|terkirim|sampai)|ยังไม่",
+    r"警告のみ|まだ(?:配送|配信|配達|送信)|(?:配送|配信|配達)を試み|再送(?:を|し|いた|信を)|再度(?:送信|配送|配信)を|配送を(?:続け|継続)|遅延|遅れて|将(?:会)?(?:继续|重试|再次)|(?:继续|再次)(?:尝试|投递)|延迟|다시 시도(?:합니다|할 예정|됩니다)|재시도(?:합니다|할 예정|됩니다)|지연되|yeniden dene|henüz teslim|gecik|لم يتم بعد|سيواصل|טרם|még nem|încă nu|ακόμ[ηα]|belum (?:dapat|bisa|terkirim|sampai)|ยังไม่",
 )
 _GAVE_UP = Words(
     r"permanent|giv(?:e|ing) up|gave up|fatal|has failed|could not be delivered|undeliverable|wasn't delivered|not be delivered|no further (?:attempt|deliver|retr|tr)|returned|not going to (?:re)?try|in the queue too long|will not (?:be )?(?:re)?tr|"
@@ -50,7 +50,7 @@ _WARNED = Words(
     r"\bwarning\b|delay|deferred|still being retried|waiting|warnung|waarschuwing|avertissement|advertencia|ostrzeżenie|предупрежд|upozornění|noch nicht|nog niet|pas encore|(?:aún|todavía) no|ainda não|non ancora|ещ[её] не|ännu inte|verzögert|vertraag|retard|retras|atras|ritard|задерж|遅延|遅れ|まだ|延迟|지연"
 )
 _ARRIVED = Words(
-    r"[ \t]*(?:delivered|successful mail delivery|zugestellt|übermittelt|remis|distribué|entregado|entregue|consegnato|recapitato|afgeleverd|bezorgd|dostarczono|levererat|leveret|levert|doručeno|doručené|kézbesítve|livrat|toimitettu|teslim edildi|доставлено|配信(?:済み|されました)|配達済み|已送达|已送達|배달됨|전달됨)\s*[:：]"
+    r"[ \t]*(?:delivered|successful mail delivery|zugestellt|übermittelt|remis|distribué|entregado|entregue|consegna|consegnato|recapitato|afgeleverd|bezorgd|dostarczono|levererat|leveret|levert|doručeno|doručené|kézbesítve|livrat|toimitettu|teslim edildi|доставлено|配信(?:済み|されました)|配達済み|已送达|已送達|배달됨|전달됨)\s*[:：]"
 )
 """The subject with which mail systems tell that a message arrived."""
 _FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)

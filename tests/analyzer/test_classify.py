@@ -64,7 +64,6 @@ UNSOLVED = {
     "553 5.3.0 <kathrin@privatserver.example>... burnt address, it was sold to spammers in 2016": "spammers are named, and it is not the sender",
     "550 5.1.6 Medarbejderen er fratraadt. Skriv venligst til hovedpostkassen post@kommunen.example": "two sentences: gone, and whom to write to",
     "550-Your message was rejected by this user and was not delivered.\n550-Reason: Messages from your location are rejected, bad or missing identifier (HELO). Contact your email administrator\n550-Protection provided by: MagicSpam 2.1-4.1 (http://www.magicspam.com)\n550 For more information, please visit the URL: http://www.linuxmagic.example/best_practices/valid_helo_domain.html": "a policy by its first words, a HELO by its second",
-    "554 Bericht blijft rondgaan tussen de servers, te veel tussenstations (hops)": "a loop without the word",
     "Karen er fratrådt pr. 1. maj, hendes opgaver er overtaget af jb@molleby-tomrer.example, skriv venligst dertil": "two sentences: gone, and whom to write to",
     "501 Ugyldig modtageradresse": "an invalid address reads as one that is unknown",
     "550 Ole har sluttet hos oss, send heller til post@fjordbygg.example": "gone, and whom to write to: two clauses",

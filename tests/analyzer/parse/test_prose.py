@@ -27,6 +27,33 @@ def test_a_notice_of_arrival_is_a_delivery_when_a_mail_system_writes_it(subject:
     assert parse_message(Letter("Shop <orders@works.example>", subject, body, ()).raw).outcomes == ()
 
 
+WORM = """Return-Path: <postmaster@far.example>
+From: "Mail Delivery Subsystem" <postmaster@far.example>
+To: bounces@shop.example
+Subject: Returned mail: Data format error
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="b"
+
+--b
+Content-Type: text/plain
+
+The original message was included as attachment
+--b
+Content-Type: application/octet-stream; name="{name}"
+Content-Transfer-Encoding: base64
+
+UEsDBAo=
+--b--
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("message.zip", Kind.NOT_A_REPORT), ("mail.scr", Kind.NOT_A_REPORT), ("message.txt", Kind.BOUNCED)]
+)
+def test_a_worm_that_calls_itself_a_returned_mail_is_none(name: str, kind: Kind) -> None:
+    assert parse_message(WORM.format(name=name).encode()).kind is kind
+
+
 def test_an_alias_keeps_its_target() -> None:
     report = parse_message(LETTERS["an alias with a target"].raw)
     assert report.outcomes[0].final == "xenia@private.example"
