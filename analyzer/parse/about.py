@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -113,14 +114,16 @@ def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = froze
         if at < 0:
             continue
         if name.endswith(" ("):
-            return text[at : low.find("\n", at) if "\n" in low[at:] else len(text)]  # each name has its reason beside it
+            return text[at:].partition("\n")[0]  # each name has its reason beside it
         if len(names) > 1 and _in_a_list(low, at, names):
             return ""
         about = _from(text, low, at, len(name), names, theirs)
         # Exchange says it twice: to people, and after that with the receiver's reply
-        again = _alone_in_a_line(low, name.lower(), at + len(name)) if len(names) > 1 and not address.refusal(about) else -1
-        other = _from(text, low, again, len(name), names, theirs) if again >= 0 else ""
-        return other if address.refusal(other) else about
+        if len(names) > 1 and not address.refusal(about):
+            again = next((place for place, line in _lines_with(low, name.lower(), at + len(name)) if line.strip() == name.lower()), -1)
+            other = _from(text, low, again, len(name), names, theirs) if again >= 0 else ""
+            return other if address.refusal(other) else about
+        return about
     return ""
 
 
@@ -134,19 +137,6 @@ def _from(text: str, low: str, at: int, length: int, names: frozenset[str], thei
         if other.lower() not in theirs:
             return about[:start]
     return about[: _next_of(about, at - begin + length, names - theirs)]
-
-
-def _alone_in_a_line(low: str, name: str, start: int) -> int:
-    """Where, from a place on, a name makes a line; -1 where it does not."""
-    at = low.find(name, start)
-    for _ in range(20):
-        if at < 0:
-            break
-        end = low.find("\n", at)
-        if low[low.rfind("\n", 0, at) + 1 : end if end >= 0 else len(low)].strip() == name:
-            return at
-        at = low.find(name, at + len(name))
-    return -1
 
 
 def _in_a_list(low: str, at: int, names: frozenset[str]) -> bool:
@@ -166,16 +156,22 @@ def _is_bare(line: str, names: frozenset[str]) -> bool:
 
 def _place(low: str, name: str, names: frozenset[str]) -> int:
     """Where a text speaks of a recipient: first in a line that names no other, since lists of all come before, and so does the message's own To; -1 where it does not."""
-    first = at = low.find(name)
-    for _ in range(20):
-        if at < 0:
-            break
-        end = low.find("\n", at)
-        line = low[low.rfind("\n", 0, at) + 1 : end if end >= 0 else len(low)][:2000]
+    for at, line in _lines_with(low, name):
+        line = line[:2000]
         if not _MAILED.match(line) and (len(names) < 2 or sum(m[0].strip(".'") in names for m in address.ADDRESS.finditer(line)) < 2):
             return at
+    return low.find(name)
+
+
+def _lines_with(low: str, name: str, start: int = 0) -> Iterator[tuple[int, str]]:
+    """Where a name stands in a text, at most twenty times, each with the line."""
+    at = low.find(name, start)
+    for _ in range(20):
+        if at < 0:
+            return
+        end = low.find("\n", at)
+        yield at, low[low.rfind("\n", 0, at) + 1 : end if end >= 0 else len(low)]
         at = low.find(name, at + len(name))
-    return first
 
 
 def _next_of(near: str, after: int, names: frozenset[str]) -> int:

@@ -175,11 +175,7 @@ def _is_of_a_daemon(message: Message, own: str) -> bool:
     """Whether MAILER-DAEMON writes with an empty sender and names somebody else than itself and its reader: it has nothing else to report, in whatever language."""
     top = message.top
     sender = next(iter(address.addresses(top.header("from"), 1)), "").lower()
-    if (
-        not sender.startswith("mailer-daemon@")
-        or top.headers.any(("reply-to", "x-mailer"))
-        or top.raw("return-path").strip() not in {b"<>", b"<MAILER-DAEMON>"}
-    ):
+    if not sender.startswith("mailer-daemon@") or top.headers.any(("reply-to", "x-mailer")) or not _is_null(message):
         return False
     to = top.header("to").lower()
     return any(a.lower() not in to and a.lower() != sender for a in address.addresses(own, 5))
@@ -204,15 +200,18 @@ def is_from_a_mailer(message: Message) -> bool:
 
 def is_robot(message: Message) -> bool:
     sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
-    return not sender or bool(_ROBOT.match(sender)) or message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
+    return not sender or bool(_ROBOT.match(sender)) or _is_null(message)
+
+
+def _is_null(message: Message) -> bool:
+    """Whether it was sent with an empty return path, as reports are (RFC 5321 §4.5.5)."""
+    return message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
 
 
 def is_surely_a_bounce(message: Message) -> bool:
     """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
-    null = message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
-    writes = is_from_a_mailer(message) or (null and is_robot(message))
     return (
-        writes
+        (is_from_a_mailer(message) or _is_null(message))
         and bool(_TITLE.search(message.top.header("subject")))
         and not any(_PROGRAM.search(p.raw("content-type")) for p in message.parts[:20])
     )

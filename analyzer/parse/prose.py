@@ -68,9 +68,9 @@ def parse(message: Message) -> Report | None:
             Kind.OTHER_REPORT, "prose", reported_at=date(top.header("date")), why="a mail server's notice to its postmaster of a session"
         )
     pasted = _pasted(text) if _FINAL.search(text) and may_quote(message, text) else ()
-    headers = returned_headers(message) or text_headers(rest)
     if not failed and not pasted and not is_bounce(message, own):
-        return _arrival(message, own, headers)
+        return _arrival(message, own, rest)
+    headers = returned_headers(message) or text_headers(rest)
     if pasted:
         outcomes = pasted
     else:
@@ -89,10 +89,11 @@ def parse(message: Message) -> Report | None:
                   truncated=(*["recipients"] * (len(outcomes) >= MAX_RECIPIENTS), *["texts"] * (len(text) >= MOST_TEXT)))  # fmt: skip
 
 
-def _arrival(message: Message, own: str, headers: Headers) -> Report | None:
+def _arrival(message: Message, own: str, rest: str) -> Report | None:
     """The report of a mail system that tells that a message arrived; None for other mail."""
     if not is_from_a_mailer(message) or not _ARRIVED.match(message.top.header("subject")):
         return None
+    headers = returned_headers(message) or text_headers(rest)
     outcomes = tuple(Outcome(Kind.DELIVERED, a) for a in who(message, own, headers)[:MAX_RECIPIENTS])
     return Report(Kind.DELIVERED, "prose", outcomes, original(headers), reported_at=date(message.top.header("date"))) if outcomes else None
 
