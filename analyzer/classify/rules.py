@@ -108,10 +108,10 @@ class Rules:
         """How telling each rule is: a sure one before the others, the earlier before the later."""
         return [rule.order + (0 if rule.sure else len(self.rules)) for rule in self.rules]
 
-    def find(self, text: str, host: str, names: bool = False) -> Iterator[Hit]:
+    def find(self, text: str, host: str) -> Iterator[Hit]:
         """The rules that match a text in small letters, the most telling first: one hit per rule, the first place.
 
-        Words within hosts and addresses count for rules about hosts only, unless `names`.
+        Words within hosts and addresses count for rules about hosts only.
         """
         low, places = phrases.flat(text)
         hits: dict[int, list[tuple[Token, ...]]] = {}
@@ -124,7 +124,7 @@ class Rules:
         for owner in sorted(hits, key=self.ranks.__getitem__) if len(hits) > 1 else hits:
             rule = self.rules[owner]
             for tokens in hits[owner]:
-                if names or rule.hosts or all(is_clear(text, *_place(places, s, e)) for s, e, _ in tokens):
+                if rule.hosts or all(is_clear(text, *_place(places, s, e)) for s, e, _ in tokens):
                     if _applies(rule, low, host):
                         yield Hit(rule, *_place(places, tokens[0][0], tokens[-1][1]))
                     break
@@ -288,11 +288,12 @@ def _check(rule: Rule) -> list[str]:
     from analyzer.classify import bare, classify_reply, heard
 
     host = rule.at[0] if rule.at else ""
-    alone = Rules({}, (rule,), {}, {}, Phrases((phrase, 0) for phrase in rule.phrases))
+    alone = Phrases((phrase, 0) for phrase in rule.phrases)
     wrong = []
     for text in rule.examples:
         verdict = classify_reply(text, host)
-        if not any(alone.find(heard(bare(text))[0], host, names=True)):
+        low, _ = heard(bare(text))
+        if not alone.find(low) or not _applies(rule, low, host):
             wrong.append(f"{rule.id}: none of its phrases stands in its example: {text[:120]!r}")
         elif verdict.reason != rule.reason:
             wrong.append(f"{rule.id}: expected {rule.reason}, {verdict.rule} says {verdict.reason}: {text[:120]!r}")

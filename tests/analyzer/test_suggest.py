@@ -241,6 +241,12 @@ def test_a_drafted_rule_holds_once_its_reason_is_chosen(tmp_path_factory: pytest
     assert check_examples([file]) == []
 
 
+def test_a_drafted_rule_holds_where_a_reply_repeats_its_code(tmp_path: Path) -> None:
+    ((suggestion, *_), _) = suggest([of_reply("550 550 550 \r\n550-#ökraken gesichtet")])
+    (tmp_path / "ours.toml").write_text(suggestion.draft.block.replace('"?"', '"greylisted"'), encoding="utf-8")
+    assert check_examples([tmp_path]) == []
+
+
 @given(st.text())
 def test_a_quoted_text_is_read_again_as_it_was(text: str) -> None:
     assert tomllib.loads(f"a = {quoted(text)}") == {"a": text}
