@@ -1,6 +1,7 @@
 """What the managers of mailing lists say: of a post that they did not distribute, and, to a list's owner, of subscribers whose mail comes back.
 
-So do help desks that do not take a mail. What waits for a moderator is none, nor are digests, invitations and what the list tells its members.
+So do help desks that do not take a mail. A post that waits for a moderator was answered by a machine, and is neither refused nor delivered. Digests,
+invitations and what the list tells its members are none of these.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from analyzer.parse.about import describe
 from analyzer.parse.autoreply import text_of
 from analyzer.parse.autoreply_words import TYPES
 from analyzer.parse.bounce import MOST_TEXT
+from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date
 from analyzer.parse.original import mailed_to, original, recipients, returned_headers, sender_of, split_text, text_headers
 from analyzer.parse.who import SPEAKS, YOURS
@@ -42,6 +44,14 @@ _NOT_TAKEN = Words(
 _WAITS = Words(
     r"\bheld\b|await|moderator (?:can|will|has to)|waiting for|for approval|en attente|wartet|pendiente|in attesa|confirm (?:your|that|this)|承認待ち|保留"
 )
+_HELD = Words(
+    r"\byour (?:e-?mail|mail|message|post(?:ing)?|submission)\b[^!]{0,300}\b(?:held (?:until|for|pending|by|back)|await\w* (?:the )?(?:\w+ )?(?:moderat|approv|review)|awaiting|waiting for (?:\w+ ){0,3}(?:moderat|approv|review)|pending (?:\w+ ){0,2}(?:approv|moderat|review)|(?:sent|forwarded|submitted|passed) (?:on )?to the (?:\w+ )?(?:moderator|editor)|(?:needs|requires|must|has) (?:to )?(?:be )?(?:moderat|approv))"
+    r"|\b(?:ihre|deine) (?:nachricht|e-?mail|mail)\b[^!]{0,300}(?:wartet auf|zurückgehalten|moderator|freigabe|freigeschaltet)|\bvotre (?:message|courriel|envoi)\b[^!]{0,300}(?:en attente|attend l|retenu|modérat)|\b(?:su|tu) (?:mensaje|correo)\b[^!]{0,300}(?:pendiente|espera|retenid|moderador)"
+    r"|\b(?:tuo|suo|vostro) messaggio\b[^!]{0,300}(?:in attesa|attende|trattenut|moderatore)|\bsua mensagem\b[^!]{0,300}(?:aguarda|retida|moderador)|\b(?:uw|je) bericht\b[^!]{0,300}(?:wacht op|vastgehouden|goedkeuring|moderator)|\btwoja wiadomość\b[^!]{0,300}(?:oczekuje|wstrzyman|moderator)"
+    r"|ваше (?:сообщение|письмо)[^!]{0,300}(?:ожидает|задержан|модератор)|\bditt (?:meddelande|brev)\b[^!]{0,300}(?:väntar|hålls|moderator)|\bdin (?:besked|meddelelse|melding)\b[^!]{0,300}(?:afventer|avventer|venter|tilbageholdt|moderator)|vaše? (?:zpráva|správa)[^!]{0,300}(?:čeká|pozdržena|moderátor)"
+    r"|viestisi[^!]{0,300}(?:odottaa|ylläpit|moderaattor)|(?:投稿|メッセージ|メール).{0,60}(?:承認待ち|承認を待|保留)|(?:您|你)的?(?:邮件|郵件|信件|帖子).{0,60}(?:等待|待审|待審|审核|審核)"
+)
+"""What a list tells the writer of a post that waits for somebody's leave."""
 _RETURNED = Words(
     r"bounce action notice|excessive (?:or fatal )?bounces|bounce score|error monitoring report|last error:|(?:was|were|been) (?:deleted|removed|unsubscribed|disabled)\b[^.]{0,80}\b(?:bounc|errors?\b|undeliver|return)|bounc\w{1,4}[^.]{0,80}\b(?:deleted|removed|unsubscribed|disabled) from"
 )
@@ -65,6 +75,11 @@ def parse(message: Message) -> Report | None:
     plain = address.ADDRESS.sub(lambda m: "x" * len(m[0]), said)  # the dots in one end no sentence
     if _RETURNED.search(plain):
         return _of_subscribers(message, own)
+    headers = returned_headers(message) or text_headers(rest)
+    mailed = _mailed(message, headers, said, signed)
+    if signed and not _OWNER.match(mailed) and (_HELD.search(top.header("subject")) or _HELD.search(plain)):
+        held = Outcome(Kind.AUTOREPLIED, mailed, diagnostic=" ".join(said.split())[:300], reply_type="other")
+        return Report(Kind.AUTOREPLIED, "list", (held,), original(headers), reported_at=date(top.header("date")))
     if top.header("precedence").strip().lower() == "list" and not answered and not _REFUSED.search(top.header("subject")):
         return None
     yours = YOURS.search(said)
@@ -74,14 +89,22 @@ def parse(message: Message) -> Report | None:
         refused = _NOT_TAKEN.search(plain)
     if not refused or _WAITS.search(f"{top.header('subject')} {plain if signed else refused[0]}"):
         return None
-    headers = returned_headers(message) or text_headers(rest)
+    words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
+    outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
+    about = original(headers) if headers else Original(sender=next(iter(address.addresses(top.header("to"), 1)), None))
+    return Report(Kind.BOUNCED, "list", (outcome,), about, reported_at=date(top.header("date")))
+
+
+def _mailed(message: Message, headers: Headers, said: str, signed: re.Match[str] | None) -> str:
+    """The address to which the refused mail went: the list's, where one answers."""
+    top, sender = message.top, sender_of(message.top)
     name = (signed.group("list") or signed.group("owned")) if signed else None
     posted = next(iter(address.addresses(top.header("x-beenthere"), 1)), None)
     named = (a for a in address.addresses(said, 20) if not _OWNER.match(a) and a.lower() not in top.header("to").lower())
     home = sender.partition("@")[2].lower()
     titled = (a for a in address.addresses(top.header("subject"), 3) if a.lower().endswith(f"@{home}") and not _OWNER.match(a))
     to = recipients(headers) if headers else []
-    mailed = (
+    return (
         posted
         or next(titled, None)
         or mailed_to(headers)
@@ -89,10 +112,6 @@ def parse(message: Message) -> Report | None:
         or next(named, None)
         or (f"{name}@{home}" if name else sender)
     )
-    words = " ".join(said[plain.rfind("\n\n", 0, refused.start()) + 1 :].split())
-    outcome = describe(Outcome(Kind.BOUNCED, mailed, diagnostic=words[:_QUOTED]), own, True)
-    about = original(headers) if headers else Original(sender=next(iter(address.addresses(top.header("to"), 1)), None))
-    return Report(Kind.BOUNCED, "list", (outcome,), about, reported_at=date(top.header("date")))
 
 
 def _of_subscribers(message: Message, own: str) -> Report | None:

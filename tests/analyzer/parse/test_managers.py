@@ -35,19 +35,31 @@ def test_a_refused_post_is_a_bounce_of_the_list(sender: str, text: str, reason: 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Your mail to gardeners@lists.club.example is being held until the list moderator can review it. Only members may post.\n",
+        "Your posting to gardeners has been forwarded to the moderator of the list.\n",
+        "Votre message pour la liste gardeners@lists.club.example a été retenu : un modérateur doit l'approuver.\n",
+        "Il tuo messaggio a gardeners@lists.club.example è in attesa di approvazione.\n",
+    ],
+)
+def test_a_post_that_waits_for_a_moderator_was_answered_by_a_machine(text: str) -> None:
+    (outcome,) = parse_message(message(OWNER, text)).outcomes
+    assert (outcome.kind, outcome.reply_type, outcome.recipient) == (Kind.AUTOREPLIED, "other", "gardeners@lists.club.example")
+
+
+@pytest.mark.parametrize(
     "data",
     [
-        message(
-            OWNER,
-            "Your mail to gardeners@lists.club.example is being held until the list moderator can review it. Only members may post.\n",
-        ),
         message("ann@club.example", "Your message was rejected by the committee, sorry. You are not a member.\n"),
         message(OWNER, "You are not subscribed any more, as you asked.\n", precedence="list"),
+        message(OWNER, "As owner of gardeners you are asked to approve this post: Your message is being held, says its subject.\n"),
+        message(OWNER, "Your subscription to gardeners awaits approval by the moderator.\n"),
         message(OWNER, "Welcome to gardeners. To post, write to gardeners@lists.club.example.\n"),
     ],
 )
 def test_other_words_of_lists_and_people_are_none(data: bytes) -> None:
-    assert parse_message(data).kind is not Kind.BOUNCED
+    assert parse_message(data).kind not in {Kind.BOUNCED, Kind.AUTOREPLIED}
 
 
 def test_subscribers_whose_mail_comes_back_are_told_to_the_owner() -> None:
