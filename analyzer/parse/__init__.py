@@ -136,8 +136,7 @@ class _Letter:
     @cached_property
     def all(self) -> str:
         """The text, with a message that may be returned in it."""
-        text = next((p.text() for p in self._message.own("text/plain")), "")
-        return (text or autoreply.text_of(self._message))[: bounce.MOST_TEXT]
+        return autoreply.text_of(self._message)[: bounce.MOST_TEXT]
 
     @cached_property
     def _parts(self) -> tuple[str, str]:

@@ -107,7 +107,10 @@ def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = froze
     """The words about one recipient: from the first place that names it to the next blank line, or all when it is the only one."""
     if alone:
         return text[:8000]
-    low, recipient, final = text.lower(), outcome.recipient or "", outcome.final or ""
+    recipient, final = outcome.recipient or "", outcome.final or ""
+    if len(names) > 1 and (led := _led(text, names)):
+        return led.get((final or recipient).lower(), "")
+    low = text.lower()
     theirs = {recipient.lower(), final.lower()}
     for name in (final, recipient, f"{recipient.partition('@')[0]} ("):
         at = _place(low, name.lower(), names) if name else -1
@@ -125,6 +128,25 @@ def near(text: str, outcome: Outcome, alone: bool, names: frozenset[str] = froze
             return other if address.refusal(other) else about
         return about
     return ""
+
+
+@lru_cache(maxsize=4)  # a list of many names has one text
+def _led(text: str, names: frozenset[str]) -> dict[str, str]:
+    """Each name with the words that lead up to it behind it, where names stand alone in their paragraphs, words between them, and nothing follows the last; else nothing."""
+    found: dict[str, str] = {}
+    said, places, fresh = "", 0, False
+    for paragraph in text.split("\n\n", 1000)[:1000]:
+        bare = paragraph.strip()
+        if not bare:
+            continue
+        if not _is_bare(bare.lower(), names):
+            said, fresh = f"{said}\n\n{bare}" if fresh else bare, True
+            continue
+        if not said:
+            return {}
+        places, fresh = places + fresh, False
+        found[address.ADDRESS.search(bare.lower())[0].strip(".'")] = f"{bare}\n{said}"  # type: ignore[index]  # it is bare: there is one
+    return found if places > 1 and not fresh else {}
 
 
 def _from(text: str, low: str, at: int, length: int, names: frozenset[str], theirs: set[str]) -> str:

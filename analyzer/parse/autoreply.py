@@ -232,9 +232,8 @@ def unsubscription(message: Message) -> Report | None:
 
 
 def text_of(message: Message) -> str:
-    """The first text that the writer wrote."""
-    part = next(message.own("text/plain"), None)
-    part = part or next(message.own("text/html"), None)
+    """The first text that the writer wrote: what follows, gateways add."""
+    part = next((p for p in message.own("text/plain", "text/html") if p.body[1] > p.body[0]), None)
     return part.text() if part else ""
 
 

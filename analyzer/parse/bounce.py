@@ -140,7 +140,7 @@ def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
     if not mailer and LIST_OWNER.search(f"{top.header('sender')} {top.header('return-path')}"):
         return True
     typed = PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')} {top.header('message-id')}")
-    return typed is not None and (not mailer or (top.type.startswith("text/") and _GREETED.match(own) is not None))
+    return typed is not None and (not mailer or (not returned and _GREETED.match(own) is not None))
 
 
 def _speaks_of_yours(message: Message, subject: str, own: str, mailer: bool) -> bool:

@@ -23,6 +23,7 @@ MAX_TEXT = 256 * 1024  # of one text part that are decoded
 
 _NEWLINES = re.compile(rb"\n*")
 _BOUNDARY = re.compile(rb"""boundary\s*=\s*(?:"([^"\n]{1,200})"|([^\s;"]{1,200}))""", re.I)
+_SEPARATOR = re.compile(rb"^(--[^\s]{1,200})[ \t]*\n(?:[!-9;-~]{1,100}:.*\n(?:[ \t].*\n)*){0,6}?content-type[ \t]*:", re.I | re.M)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.I)
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:*-]{1,40})\?([bBqQ])\?([^?\s]{0,4096})\?=")
 # the form in which nearly all dates are written, read at a twentieth of what email.utils takes
@@ -32,6 +33,7 @@ _DATE = re.compile(
 )
 _MONTH = {name: n for n, name in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)}
 _TAG = re.compile(r"<[^<>]{0,10000}>")
+_CELL = re.compile(r"</t[dh]\b[^<>]{0,200}>", re.I)
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/h\d|/li)\b[^<>]{0,200}>", re.I)
 _HIDDEN = re.compile(r"<(style|script|head)\b[^<>]{0,500}>[^<]{0,100000}(?:<(?!/\1)[^<]{0,10000}){0,200}</\1\s{0,20}>?", re.I)
 _LIKE_ASCII = {b"", b"us-ascii", b"ascii", b"utf-8", b"iso-8859-1", b"windows-1252"}
@@ -76,16 +78,16 @@ class Part:
             self._text = plain(text) if self.type == "text/html" else text
         return self._text
 
-    def content(self, most: int = MAX_TEXT) -> bytes:
-        """The body's bytes, its transfer encoding undone."""
+    def content(self, most: int = MAX_TEXT, verbatim: bool = False) -> bytes:
+        """The body's bytes, its transfer encoding undone. Lines end with LF, unless they are wanted `verbatim`."""
         start, end = self.body
         raw = self.data[start : min(end, start + most * 2)]
         encoding = self.raw("content-transfer-encoding").strip().lower()
         if encoding == b"base64":
-            return _base64(raw)[:most]
-        if encoding == b"quoted-printable":
-            return quopri.decodestring(raw)[:most]
-        return raw[:most]
+            raw = _base64(raw)
+        elif encoding == b"quoted-printable":
+            raw = quopri.decodestring(raw)
+        return raw[:most] if verbatim else _with_lf(raw[:most])
 
 
 class Message:
@@ -117,11 +119,10 @@ def read(data: bytes) -> Message:
     truncated = []
     if len(data) > MAX_BYTES:
         data, truncated = data[:MAX_BYTES], ["bytes"]
-    if b"\r" in data:
-        data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    start = 0
-    if data.startswith((b"From ", b">From ")):  # an mbox's separator came along
-        start = data.find(b"\n") + 1
+    data = _with_lf(data)
+    start = _NEWLINES.match(data).end()  # type: ignore[union-attr]  # it matches anything
+    if data.startswith((b"From ", b">From "), start):  # an mbox's separator came along
+        start = data.find(b"\n", start) + 1
     parts: list[Part] = []
     stack = [(start, len(data), 0, False)]
     while stack:
@@ -134,6 +135,8 @@ def read(data: bytes) -> Message:
         if part.type[0] != "m":
             continue  # neither multipart/ nor message/
         children = _children(part)
+        if not children and depth and part.type.startswith("multipart/"):
+            part.type = "text/plain"  # without parts it is what it says
         if children and depth >= MAX_DEPTH:
             _once(truncated, "depth")
             continue
@@ -164,14 +167,8 @@ def _children(part: Part) -> list[tuple[int, int, int, bool]]:
         return [(start, end, part.depth + 1, True)]
     if not kind.startswith("multipart/"):
         return []
-    value = part.raw("content-type")
-    at = value.lower().find(b"boundary")
-    found = _BOUNDARY.match(value, at) or _BOUNDARY.search(value, at) if at >= 0 else None
-    if not found:
-        return []
-    mark = b"--" + (found.group(1) or found.group(2)).rstrip()
+    mark, at = _mark(part)
     children: list[tuple[int, int, int, bool]] = []
-    at = start if part.data.startswith(mark, start) else part.data.find(b"\n" + mark, start - 1, end) + 1
     while at and len(children) <= MAX_PARTS:
         line_end = part.data.find(b"\n", at, end)
         tail = part.data[at + len(mark) : line_end if line_end >= 0 else end]
@@ -182,6 +179,25 @@ def _children(part: Part) -> list[tuple[int, int, int, bool]]:
         children.append((line_end + 1, following if following >= 0 else end, part.depth + 1, part.inside))
         at = following + 1
     return children
+
+
+def _mark(part: Part) -> tuple[bytes, int]:
+    """The line that separates the parts, and where it stands first. Where the boundary named stands nowhere, a line that looks like one is it."""
+    value, data, (start, end) = part.raw("content-type"), part.data, part.body
+    at = value.lower().find(b"boundary")
+    named = _BOUNDARY.match(value, at) or _BOUNDARY.search(value, at) if at >= 0 else None
+    if named:
+        mark = b"--" + (named.group(1) or named.group(2)).rstrip()
+        first = start if data.startswith(mark, start) else data.find(b"\n" + mark, start - 1, end) + 1
+        if first:
+            return mark, first
+    seen = _SEPARATOR.search(data, start, end)
+    return (seen.group(1), seen.start()) if seen else (b"", 0)
+
+
+def _with_lf(data: bytes) -> bytes:
+    """The bytes with LF for whatever ends their lines."""
+    return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
 def decode(raw: bytes, charset: bytes, guess: bool = True) -> str:
@@ -245,7 +261,7 @@ def plain(text: str) -> str:
     text = _HIDDEN.sub(" ", text)
     if "<pre" not in text.lower():
         text = text.replace("\n", " ")  # only tags end lines
-    return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))
+    return html.unescape(_TAG.sub(" ", _CELL.sub("\t", _BREAK.sub("\n", text))))
 
 
 def date(text: str) -> datetime | None:

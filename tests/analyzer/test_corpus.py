@@ -57,7 +57,6 @@ UNSOLVED = {
     "mix13/arf-aol-redacted.eml": "a redacted address is kept as it is printed; other labels of ours ask for that",
     "mix15/m010.eml": "Status and the reply of our own smarthost disagree; the reply is nearer to what happened",
     "mix15/m058.eml": "a colleague forwards a report with a request that is a question",
-    "mix15/m070.eml": "each reason stands before its address, and after the other's",
     "mix20/de-otrs-weiterleitung.eml": "forwarded below a sentence with a request",
     "mix20/de-shop-ruecklaeufer.eml": "a shop's own list of what came back, attached as a table",
     "mix20/fetchmail-mda-emptyds.eml": "the report names a local address only, the returned message that of a provider",

@@ -58,7 +58,7 @@ def _attached(message: Message, parser: str) -> Report:
     """What the first attachment says that is a report, whatever its media type calls it."""
     what, why = (dmarc.WHAT, "nothing is attached to it") if parser == dmarc.PARSER else (tls.WHAT, "nothing is attached to it")
     for part in _candidates(message):
-        content = part.content(MOST_PACKED)
+        content = part.content(MOST_PACKED, verbatim=True)
         if not packed(content):
             continue
         found = unpack(content)
