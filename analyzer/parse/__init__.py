@@ -8,7 +8,7 @@ from analyzer.model import HIT, LOG, MESSAGE, RECEIVER_REPORT, ROWS, STATISTICS,
 from analyzer.parse import about, autoreply, bounce, dsn, feedback, forwards, managers, other, prose, session, sns
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, date, read
-from analyzer.parse.original import original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.original import mailed_alone, original, returned_headers, split_text, text_headers
 
 
 def parse(capture: Capture) -> Report:
@@ -132,6 +132,7 @@ class _Letter:
 
     def __init__(self, message: Message) -> None:
         self._message = message
+        self.top = message.top
 
     @cached_property
     def all(self) -> str:
@@ -184,7 +185,7 @@ def _complete(outcome: Outcome, letter: _Letter, headers: Headers, alone: bool) 
     recipient = outcome.recipient
     if not recipient or "@" not in recipient or recipient.upper().startswith("IMCEAEX-"):
         # a name of the receiver's own: whom we mailed stands in the returned message
-        mailed = recipients(headers)
+        mailed = mailed_alone(headers, letter.top)
         same = [a for a in mailed if recipient and a.partition("@")[0].lower() == recipient.lower()]
         whole = same[0] if same else (mailed[0] if len(mailed) == 1 else None)
         if whole:

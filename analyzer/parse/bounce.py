@@ -211,7 +211,7 @@ def _is_null(message: Message) -> bool:
 def is_surely_a_bounce(message: Message) -> bool:
     """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
     return (
-        (is_from_a_mailer(message) or _is_null(message))
+        (is_from_a_mailer(message) or _is_null(message) or (is_robot(message) and any(p.inside for p in message.parts)))
         and bool(_TITLE.search(message.top.header("subject")))
         and not any(_PROGRAM.search(p.raw("content-type")) for p in message.parts[:20])
     )

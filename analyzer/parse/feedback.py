@@ -9,7 +9,7 @@ from analyzer.model import Kind, Measure, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
-from analyzer.parse.original import NONE, original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.original import NONE, of_a_list, original, recipients, returned_headers, split_text, text_headers
 from analyzer.parse.who import unwrapped
 from analyzer.parse.words import Words
 
@@ -135,8 +135,8 @@ def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
     """Whom a complaint is of; the sender's own envelope may tell what the provider took out."""
     found = _named(said, headers)
     if all(a is None or _TAKEN_OUT.match(a) for a in found):
-        back = next(iter(address.addresses(_text(headers, "return-path"), 1)), "")
-        return [told] if (told := unwrapped(back)) else found
+        backs = (next(iter(address.addresses(_text(headers, name), 1)), "") for name in ("return-path", "x-envelope-from"))
+        return next(([told] for told in map(unwrapped, backs) if told), found)
     return found
 
 
@@ -149,7 +149,7 @@ def _named(said: Headers, headers: Headers) -> Sequence[str | None]:
         found = [a for v in said.values(name) or headers.values(name) for a in [address.clean(decode(v, b"utf-8"))] if a]
         if found:
             return found[:1]
-    tos = recipients(headers)
+    tos = [] if of_a_list(headers) else recipients(headers)
     return tos if len(tos) == 1 and not _REDACTED.match(tos[0]) else []
 
 

@@ -192,7 +192,8 @@ def _mark(part: Part) -> tuple[bytes, int]:
         if first:
             return mark, first
     seen = _SEPARATOR.search(data, start, end)
-    return (seen.group(1), seen.start()) if seen else (b"", 0)
+    # Sendmail's first part has no headers
+    return (seen.group(1), data.find(seen.group(1), start)) if seen else (b"", 0)
 
 
 def _with_lf(data: bytes) -> bytes:

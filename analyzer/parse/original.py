@@ -32,6 +32,8 @@ NONE = Headers(b"")
 """The headers of a message that was not returned."""
 _FOR = re.compile(rb"\bfor\s+<([^<>\s@]{1,64}@[^<>\s]{1,255})>")
 _OF_LISTS = ("list-id", "list-post", "list-unsubscribe", "mailing-list", "x-mailing-list", "x-beenthere", "x-ml-name")
+_KEEPER = re.compile(r"owner-([^@]+)@|([^@]+?)[-+.](?:owner|admin|bounces?|request|return|errors?)\b")
+"""Who gets the reports of a mailing list, and the list's name."""
 _TRACE = re.compile(r"received:[ \t]+(?:from|by)[ \t]", re.I)
 _ID = re.compile(r"<([^<>\s]{1,990})>")
 _OF_SES = re.compile(rb"<?([0-9a-z-]{20,100})@(?:email|[a-z0-9-]{5,25})\.amazonses\.com>?", re.I)
@@ -181,6 +183,20 @@ def noted(headers: Headers) -> str | None:
         return None
     hops = [m for value in headers.values("received", 30) if b"for" in value for m in _FOR.findall(value)]
     return hops[-1].decode("utf-8", "replace") if hops else None
+
+
+def of_our_list(address_: str, top: Part) -> bool:
+    """Whether an address is that of a mailing list whose keeper got this report: its subscribers were mailed, and not the list."""
+    local, _, _ = address_.lower().partition("@")
+    return bool(local) and any(
+        local in keeper.groups() for keeper in map(_KEEPER.match, address.addresses(top.header("to").lower(), 5)) if keeper
+    )
+
+
+def mailed_alone(headers: Headers, top: Part) -> list[str]:
+    """Whom the returned message was mailed to; nobody where it went to a list of ours, whose subscribers are not named in it."""
+    found = recipients(headers)
+    return [] if any(of_our_list(a, top) for a in found) else found
 
 
 def of_a_list(headers: Headers) -> bool:

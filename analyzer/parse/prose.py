@@ -25,7 +25,17 @@ from analyzer.parse.bounce import (
 )
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
-from analyzer.parse.original import noted, of_a_list, original, recipients, returned_headers, sender_of, split_text, text_headers
+from analyzer.parse.original import (
+    noted,
+    of_a_list,
+    of_our_list,
+    original,
+    recipients,
+    returned_headers,
+    sender_of,
+    split_text,
+    text_headers,
+)
 from analyzer.parse.who import alias_of, heads, verp, who
 from analyzer.parse.words import Words
 
@@ -113,22 +123,24 @@ def through_alias(outcomes: tuple[Outcome, ...], headers: Headers, top: Part) ->
 
     An address of the sender's own domain that leads to several others is a list of his: they were mailed, and not the list.
     """
-    addressed = _addressed(headers, top) if len(outcomes) == 1 else None
+    addressed = _addressed(headers, top, outcomes[0].recipient) if len(outcomes) == 1 else None
     mailed = addressed or noted(headers) or _above(headers, outcomes)
     if mailed is None or any(
         mailed == o.recipient or mailed.lower() in {(o.recipient or "").lower(), (o.final or "").lower()} for o in outcomes
     ):
         return outcomes
-    if (not addressed and of_a_list(headers)) or (
+    if (not addressed and (of_a_list(headers) or of_our_list(mailed, top))) or (
         len(outcomes) > 1 and f"@{mailed.rpartition('@')[2].lower()}" in top.header("to").lower()
     ):
         return outcomes
     return tuple(o if o.final or not o.recipient else o._replace(recipient=mailed, final=o.recipient) for o in outcomes)
 
 
-def _addressed(headers: Headers, top: Part) -> str | None:
-    """The address to which the returned message went, where that of the report holds it too: they agree on who was mailed."""
+def _addressed(headers: Headers, top: Part, recipient: str | None) -> str | None:
+    """Who was mailed, as the address of the report holds it (VERP), where the returned message or the recipient's domain agree."""
     told = verp(top) if headers else None
+    if told and (recipient or "").lower() == f"{told.rpartition('@')[2]}-{told}".lower():
+        return told  # qmail names the user of a virtual domain so
     return told if told and [told.lower()] == [a.lower() for a in recipients(headers)] else None
 
 
@@ -143,7 +155,7 @@ def _above(headers: Headers, outcomes: tuple[Outcome, ...]) -> str | None:
 def _forwarded(headers: Headers, top: Part, outcome: Outcome) -> str | None:
     """The one address in the returned message's To, where it is the reporter's own, or the outcome's is no more than a local name."""
     mailed = recipients(headers)
-    if of_a_list(headers) or LIST_OWNER.search(top.header("to")):
+    if of_a_list(headers) or (mailed and of_our_list(mailed[0], top)) or LIST_OWNER.search(top.header("to")):
         return None
     if len(mailed) != 1 or not outcome.recipient or (outcome.diagnostic and mailed[0].lower() in outcome.diagnostic.lower()):
         return None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from analyzer.parse import address, session
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part
-from analyzer.parse.original import recipients
+from analyzer.parse.original import mailed_alone, of_our_list
 from analyzer.parse.words import Words, small
 
 DAEMON = Words(
@@ -44,17 +44,17 @@ _WITH_REASON = re.compile(
 )  # "  jo (mailbox is full)", in the middle of a list of addresses
 _WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
-    r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|收件人|收件者|받는 ?사람|수신자)\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|addressee|old(?: e-?mail)?(?: address)?|envelope-to|"
+    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|旧(?:メール)?アドレス|收件人|收件者|받는 ?사람|수신자)\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
 _TOLD = re.compile(
-    r"^[ \t]{0,8}(?:the following message|failed to deliver|(?:could not|cannot|unable to) deliver(?: (?:the |your )?(?:mail|message))?) to:?[ \t]{1,4}['\"<]?([^\s<>@\"']{1,64}@[\w.-]{3,255})",
+    r"^[ \t]{0,8}(?:the following message|failed to deliver|(?:could not|cannot|unable to) deliver(?: (?:the |your )?(?:mail|message))?) to:?[ \t]{1,4}['\"<]{0,2}([^\s<>@\"']{1,64}@[\w.-]{3,255})",
     re.I | re.M,
 )
 _BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
 _HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t)",
+    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t)",
     re.M,
 )
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
@@ -68,14 +68,14 @@ _TOKEN = re.compile(r"(?:\d+|[0-9a-f]{6,}|bounces?|return|rtn|verp|list|owner|ne
 _ALIAS = Words(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?")  # fmt: skip
 
 _YOUR_MAIL = (
-    r"(?:your|ihre?|deine?|votre|ton|sua|seu|uw|je|twoj\w|państwa|vaš\w?|váš|vaša|din|ditt|deres|ваше?|ваш|вашето|vostr[oa]|il (?:tuo|suo)|la (?:tua|sua)|(?:su|tu)) "
+    r"(?:your|ihre?[mrns]?|deine?[mrns]?|votre|ton|sua|seu|uw|je|twoj\w|państwa|vaš\w?|váš|vaša|din|ditt|deres|ваше?|ваш|вашето|vostr[oa]|il (?:tuo|suo)|la (?:tua|sua)|(?:su|tu)) "
     r"(?:e-?mail|mail|message|fax|facsimile job|nachricht|courriel|mensaje|correo|mensagem|bericht|wiadomo\w+|zpráv\w|správ\w|письмо|сообщение|лист|повідомлення|писмо|съобщение|messaggio|meddelande|mejl|e-?post|besked|melding)\b"
     r"|(?:mesajul|e-?mailul) (?:dumneavoastr[ăa]|dvs|t[ăa]u)|(?:e-posten|eposten|meldingen|mejlet|meddelandet|brevet|mailen|beskeden|e-mailen) (?:som )?du (?:sendte|skickade|har sendt)|(?:message|courriel|e-?mail|mail) que vous avez|(?:correo|mensaje) que (?:ha )?envi\w{1,4}|(?:mensagem|e-?mail) que (?:você )?enviou"
     r"|(?:thư|email) của (?:quý khách|quý vị|bạn|ông|bà)|(?:pesan|email|surat) anda|το (?:μήνυμά|email) σας|письмо|сообщение|лист"
 )
 _UNTO = r"(?:(?:addressed |sent |adressé |envoyé |dirigido |enviad[oa] |inviat[oa] )?to|an|für|à|a|para|per|naar|aan|voor|do|na adres|pro|till?|для|на|på|către|pentru|tới|đến|cho|kepada|ke|προς)"
 YOURS = Words(
-    rf"(?:\b(?:{_YOUR_MAIL})(?:[^.!?\n]|\n(?=[^\n])|[.!?](?=\S)){{0,80}}?\s{_UNTO}|\byou (?:have |recently )?sent (?:(?:an? |your )?(?:e-?mail|mail|message) )?to):?\s{{1,40}}(?:[\w’'-]{{2,20}}\s){{0,3}}[\[<\"'„«(]{{0,3}}([^\s<>@\"'„«(]{{1,64}}@[\w.-]{{3,255}})",
+    rf"(?:\b(?:{_YOUR_MAIL})(?:[^.!?\n]|\n(?=[^\n])|[.!?](?=\S)){{0,80}}?\s{_UNTO}|\b(?:e-?mail|mail|message) (?:(?:that )?(?:was|is) )?sent by you to|\byou (?:have |recently )?(?:sent|tried to send|attempted to send) (?:(?:an? |your )?(?:e-?mail|mail|message) )?to):?\s{{1,40}}(?:[\w’'-]{{2,20}}\s){{0,3}}[\[<\"'„«(]{{0,3}}([^\s<>@\"'„«(]{{1,64}}@[\w.-]{{3,255}})",
 )
 """A text that speaks to the sender of one message, and says to whom that was."""
 SPEAKS = Words(rf"\b(?:{_YOUR_MAIL})")
@@ -98,7 +98,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     listed = _listed(own)
     found = _once([*listed, *transcript])
     ours = {a.lower() for name in ("from", "to", "sender") for a in address.addresses(message.top.header(name), 5)}
-    mailed = recipients(headers) if headers else []
+    mailed = mailed_alone(headers, message.top) if headers else []
     senders = _senders(headers)
     yours = YOURS.search(own)
     told = own[slice(*yours.span(1))].strip(".") if yours else ""
@@ -116,7 +116,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     if agreed:
         return agreed
     others = ours | senders | {own[slice(*m.span(1))].lower().strip(".") for m in _FROM.finditer(own)}
-    strangers = [a for a in named if a.lower() not in others and not DAEMON.match(a)]
+    strangers = [a for a in named if a.lower() not in others and not DAEMON.match(a) and not of_our_list(a, message.top)]
     heads = {m.group(1).strip(".").lower() for m in _HEAD.finditer(own)} | {
         m.group(1).strip(".").lower() for m in _AFTER_COLON.finditer(own)
     }
