@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from analyzer.model import HIT, LOG, MESSAGE, RECEIVER_REPORT, ROWS, STATISTICS, TEST_SEND, WEBHOOK, Capture, Kind, Outcome, Report
@@ -109,8 +110,9 @@ def _delivery_status(message: Message) -> Report | None:
     headers = returned_headers(message) or text_headers(letter.rest)
     told = original(headers, envelope_id)
     found = [_complete(o, letter, headers, len(found) == 1) for o in (_merged(found) if len(found) > 1 else found)]
-    if not any(o.recipient for o in found) and (told_in_prose := prose.parse(message)) and any(o.recipient for o in told_in_prose.outcomes):
-        return told_in_prose  # the fields are damaged
+    ours = message.top.header("to").lower()
+    if not _names_one(found, ours) and (told_in_prose := prose.parse(message)) and _names_one(told_in_prose.outcomes, ours):
+        return told_in_prose  # the fields are damaged, or name the sender himself
     if not any(o.reply_code for o in found) and autoreply.is_challenge(letter.own):
         found = [Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in found]  # in the form of a report
     return Report(
@@ -124,7 +126,15 @@ def _delivery_status(message: Message) -> Report | None:
     )
 
 
-_ALIASED = ("generated from", "expanded from", "forwarded f", "originally ")
+def _names_one(outcomes: Sequence[Outcome], ours: str) -> bool:
+    """Whether outcomes name somebody else than those to whom the report went."""
+    for o in outcomes:  # noqa: SIM110  # a generator would take as long as the search
+        if o.final or (o.recipient and o.recipient.lower() not in ours):
+            return True
+    return False
+
+
+_ALIASED = ("generated from", "expanded from", "forwarded f", "originally ", " à partir de ", "erzeugt aus", "generado ", "generato da")
 
 
 class _Letter:

@@ -56,8 +56,11 @@ TRACKERS = (
 """Headers of programs in which people write about software."""
 LISTS = ("list-id", "list-unsubscribe", "list-post", "x-ml-name", "x-mlserver", "x-beenthere", "x-mailing-list", "mailing-list")
 """Headers of mail that went to many."""
-_GUARD = re.compile(r"(?:anti-?spam|spam|filter|challenge|confirm|verif|no-?reply)", re.I)
+_GUARD = re.compile(r"(?:^|[-._])(?:anti-?spam|spam|filter|challenge|confirm|verif|no-?reply)", re.I)
 """A machine's address that guards the mailboxes of its domain."""
+_TO_ALL = Words(
+    r"\s{0,20}(?:dear|hi|hello|hallo|liebe|bonjour)\b[^\n]{0,20}\b(?:all|everybody|everyone|team|folks|colleagues|kolleg\w+|alle|à tous)\b[^\n]{0,20}\n"
+)
 _ANSWER = Words(r"\s*(?:re|aw|sv|fwd?|wg)\s*:")
 _UNSUBSCRIBE = Words(
     r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b(?:[^\n]{0,120}| [\w-]{40,400})$",
@@ -109,7 +112,7 @@ def _is_answer(message: Message, subject: str) -> bool:
     said = None if tracked else SUBJECT.search(subject)
     # people answer automatic replies too
     if said and said.group("certain") and not (_ANSWER.match(subject) and top.header("cc")):
-        return True
+        return not _TO_ALL.match(text_of(message))
     if _ANSWER.match(subject) and not generated and top.raw("in-reply-to") and "\n>" in text_of(message)[:_MOST]:
         return False  # machines that answer do not quote
     return not _ELSE.match(sender_of(top)) and _answers(message, subject, generated)
@@ -145,7 +148,8 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
     ):
         return True
     if _alone(message) and (
-        (HELD.search(text) and b"http" in message.data.lower()) or (TYPES["challenge"].search(subject) and TYPES["challenge"].search(text))
+        (HELD.search(text) and (b"http" in message.data.lower() or "reply to this" in text.lower()))
+        or (TYPES["challenge"].search(subject) and TYPES["challenge"].search(text))
     ):
         return True
     if not (generated or desk or null or bulk or quiet or reply or GENERATED.search(text)):
@@ -186,7 +190,7 @@ def _guarded(message: Message, sender: str) -> str | None:
     found = {
         low: a
         for low, a in theirs.items()
-        if home.endswith(f".{low.rpartition('@')[2]}") or (_GUARD.match(sender) and home == low.rpartition("@")[2])
+        if home.endswith(f".{low.rpartition('@')[2]}") or (_GUARD.search(sender) and home == low.rpartition("@")[2])
     }
     return next(iter(found.values())) if len(found) == 1 else None
 

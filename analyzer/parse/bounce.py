@@ -16,13 +16,13 @@ _ROBOT = Words(
     r"^(?:bounces?|root|(?:drweb|kav|clam\w*|spam\w*|filter\w*)-?daemon|bramka|virus\w*|av-?gate\w*|content-?filter|(?:no|do-?not|ne-?pas)-?(?:reply|repondre)|n[ao]o?-?respond\w+|ikke-?svar|nicht-?antworten|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
 )
 _NAME = Words(
-    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|courier mail server|content-filter|anti-?vir\w{0,2}[ -](?:gateway|scanner|filter)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode",
+    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|courier mail server|content-filter|anti-?vir\w{0,2}[ -](?:gateway|scanner|filter)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode|メール(?:配送|配信)|mail(?:hub|router)\b",
 )
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|(?:fax|sms) [^\n]{0,40}\b(?:failed|not)\b|(?:fax|sms) failed|mail (?:message )?failure|virus (?:found|detected) in your|(?:message|mail) (?:has been |was |is )?(?:delayed|stopped|withheld|parked)|undelivered|^ndn:|"
     r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|\(échec\)|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
-    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|送信)(?:不能|不可|失敗|エラー|でき)|メール.{0,6}エラー|退信|無法傳遞|未傳遞|(?:投递|发送|傳送|寄送)失[败敗]|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen|sikertelen kézbesítés|kézbesítési hiba|ウイルスを?(?:検出|検知|発見)",
+    r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|配送|送信)(?:不能|不可|失敗|エラー|でき|遅延)|メール.{0,6}エラー|退信|無法傳遞|未傳遞|(?:投递|发送|傳送|寄送)失[败敗]|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen|sikertelen kézbesítés|kézbesítési hiba|ウイルスを?(?:検出|検知|発見)|forsinket (?:post|e-?post|mail|besked|melding|levering)|(?:försenad|fördröjd) (?:e-?post|leverans)|opóźnion\w+ (?:wiadomoś|dostarcz)|address(?:es)? (?:is |are )?(?:no longer valid|not valid)",
 )
 _SUBJECT = Words(
     _TITLE.pattern
@@ -37,7 +37,7 @@ _CLEAR = Words(
     r"(?:not|n't|never|unable|impossible|fail\w{0,3})\b[^\n.]{0,50}(?:\n[^\n.]{0,30})?\bdeliver(?:ed|y|ing)?\b|deliver(?:y|ing)\b[^\n.]{0,60}\b(?:fail|not possible|impossible|abandoned|delayed|postponed|deferred|unsuccessful)|undeliverable|has (?:stopped|blocked|quarantined)\s+the following|(?:mail|message|e-?mail)\b[^\n.]{0,60}\b(?:was|has been)\s+(?:\w+\s+){0,3}(?:blocked|deleted|discarded|rejected|stopped|withheld)|\bnot (?:be )?passed (?:on )?to|not (?:be )?(?:sent|relayed|accepted) (?:to|because|due)|permanent error|"
     r"did(?: not|n't) reach|mail(?:box)? (?:is |are )?(?:full|over quota)|returned to (?:you|sender)|nicht (?:zugestellt|ausgeliefert|übermittelt|weitergeleitet)|[ée]chec de (?:la )?(?:remise|livraison|distribution)|non (?:remis|distribu|livr)|n'a pas pu|no (?:se )?(?:pudo|puede|ha podido)|impossibile|не (?:доставлен|удалось)|配信できま|配達できま|(?:配送|配達|送信)され(?:ませんでした|ていません)|破棄(?:しました|されました)|送信できま|无法|未能|未送達|無法(?:送達|寄達|傳遞|傳送)|δεν (?:ήταν|είναι) δυνατ|não (?:pôde|foi|pode)|kon niet|nie (?:została|mogła|można)|teslim edile|nebyl\w? doruč|nelze doruč|nemohl\w? být doruč|nebyl\w? doruč|δεν παραδόθηκε|παράδοση απέτυχε|bezorging [^.\n]{0,60}(?:niet gelukt|mislukt)|nem (?:érhető|kézbesíthető|jutott el)|nem (?:tudtuk|sikerült|lehetett)\s(?:a (?:levelet|levelét|üzenetet) )?(?:kézbesít|továbbít)|配信されて(?:い|お)りません|配信されていません|配信されませんでした|お届けできません|届けられて(?:い|お)りません|届いて(?:い|お)りません|届きませんでした|nepodařilo (?:se )?(?:ji )?doruč|non (?:è|e') (?:ancora )?stat\w (?:consegnat|recapitat|inviat|possibile (?:consegn|recapit|invi))|non (?:è|può) essere (?:consegnat|recapitat)|non (?:verrà|sarà) (?:consegnat|recapitat)|inte levereras|ikke leveres|ei voitu toimittaa|못했습니다|실패|"
     r"nu a putut fi (?:livrat|trimis)|nelivrat|không (?:thể )?(?:gửi|chuyển) (?:được|đi|tới|đến)|(?:chưa|không) được (?:gửi|chuyển)|не (?:доставлено|передано|надіслано)|gagal (?:ter|di)kirim|tidak (?:dapat |bisa )?(?:di|ter)kirim|ni(?:je)? (?:isporučen|dostavljen|mogoče dostav)|nebol\w? doruč|nemohl\w? byť doruč|nepristatyt|"
-    r"nav (?:piegādāt|nogādāt)|ei (?:saadud|õnnestunud) (?:kätte )?toimet|ไม่สามารถ(?:ส่ง|จัดส่ง)|ส่ง\S{0,12}ไม่สำเร็จ|ikke (?:levert|leveret)|inte (?:levererats|leverera)|לא (?:נמסר|ניתן למסור)|(?:لم يتم|تعذر) (?:تسليم|إرسال)|(?:never|not) (?:been )?(?:passed|forwarded|handed) (?:on )?to",
+    r"nav (?:piegādāt|nogādāt)|ei (?:saadud|õnnestunud) (?:kätte )?toimet|ไม่สามารถ(?:ส่ง|จัดส่ง)|ส่ง\S{0,12}ไม่สำเร็จ|ikke (?:levert|leveret)|inte (?:levererats|leverera)|לא (?:נמסר|ניתן למסור)|(?:لم يتم|تعذر) (?:تسليم|إرسال)|(?:never|not) (?:been )?(?:passed|forwarded|handed) (?:on )?to|(?:was|were) not (?:been )?(?:forwarded|sent on)\b|inte vidarebefordra|ikke videresend",
 )
 _MACHINE = Words(
     r"smtp|failed recipients?|following (?:recipient|address)|(?:message|mail|e-?mail)s? (?:sent |addressed )?(?:to|for) <?\S{1,64}@|undeliver(?:able|ed)|returned mail|delivery (?:failed|failure|status)|intended recipient|unable to deliver|"
@@ -57,7 +57,7 @@ _STOPPED = Words(
     r"on hold|conflicts? with|malicious|(?:was|were|has|have|did|could|can)(?: not|n't) (?:\w+ ){0,2}(?:able|be|been|make|made|turned|logged|created|added|updated|opened|raised|sent|go)|turned (?:it |you )?down|failed because|konnte nicht|nicht übermittelt|n'avons pas|ne peut pas|no (?:se )?(?:ha|pudo|fue|llegó)|não (?:chegou|foi|pôde|pode)|recusad|"
     r"non (?:è|e') stat|nu a (?:putut|fost)|respins|blocat|suspendat|ikke (?:levere?t|sendt|kommet)|inte (?:levere|komm)|nie (?:zosta|mog|przeka|dostarcz)|не (?:передан|прийнят)|видален|відхилен|заблокован|nem (?:kézbesít|továbbít|fogad)|elutasít|visszautasít|iletilemedi|edilemedi|reddedildi|engellendi|δεν (?:παραδ|έγιν|μπόρ)|απορρίφθ|"
     r"(?:chưa|không) (?:được |thể )?(?:gửi|chuyển|nhận)|bị (?:từ chối|chặn)|ditolak|diblokir|tidak (?:dapat|bisa|terkirim)|gagal|ei (?:voitu|ole) toimit|hylät|できません|ไม่สามารถ|ปฏิเสธ|נדח|לא (?:נמסר|הגיע)|נחסם|لم يتم|رفض|حظر|"
-    r"not yet|noch nicht|pas encore|(?:aún|todavía) no|ainda não|non (?:è )?ancora|nog niet|jeszcze nie|ещ[её] не|ännu inte|endnu ikke|ennå ikke|zatím ne|henüz|まだ|尚未|file d'attente|warteschlange|wachtrij",
+    r"not yet|noch nicht|pas encore|(?:aún|todavía) no|ainda não|non (?:è )?ancora|nog niet|jeszcze nie|ещ[её] не|ännu inte|endnu ikke|ennå ikke|zatím ne|henüz|まだ|尚未|file d'attente|warteschlange|wachtrij|wartet\b|venter på\b|väntar på\b|czeka na\b|attend (?:d'être|sa)\b",
 )
 """What a gateway did to a message."""
 _BROKEN = re.compile(r"(?<=[\u3040-\u30ff\u4e00-\u9fff])\n[ \u3000]{0,8}(?=[\u3040-\u30ff\u4e00-\u9fff])")
@@ -102,6 +102,8 @@ def is_bounce(message: Message, own: str) -> bool:
         return False
     returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message)) or len(_ECHOED.findall(own)) > 2
     own = _rejoined(own)
+    if mailer and not returns and (_ANSWER.match(subject) or _GREETED.match(own)) and "@" not in own and not address.refusal(own):
+        return False  # a postmaster writes to his like; spam takes a mailer's name
     if not returns and (("list-unsubscribe" in top.headers and FOR_MANY.search(own)) or (mailer and _is_bait(message, own))):
         return False
     fails, clear = bool(FAILED.search(own)), bool(_CLEAR.search(own))
@@ -113,6 +115,8 @@ def is_bounce(message: Message, own: str) -> bool:
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
     robot = is_robot(message)
+    if _is_null(message) and failed and "@" in own and address.refusal(own):
+        return True  # nobody else has an empty return path, prints a refusal and names somebody
     titled = robot and (fails or clear or bool(FAILED.search(subject))) and bool(_TITLE.search(subject))
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
@@ -122,6 +126,8 @@ def is_bounce(message: Message, own: str) -> bool:
     if not (failed or titled or (clear and returns)) or not _SUBJECT.search(subject):
         return False
     # a person may ask about a bounce: what a machine writes returns the message, or prints a reply
+    if not robot and "?" in own and _GREETED.match(own):
+        return False
     return robot or returns or address.refusal(own) is not None or (clear and "@" in own and _TITLE.match(subject) is not None)
 
 

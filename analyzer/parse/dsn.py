@@ -33,6 +33,12 @@ _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _WORD = re.compile(r"\s*[A-Za-z][\w-]{0,30}\s*")
 _FATE = {"action", "status", "diagnostic-code"}
 _LIKE_STATUS = re.compile(rb"\s*(?:Reporting-MTA|Original-Envelope-Id|Arrival-Date|Final-Recipient|Original-Recipient)[ \t]*:", re.I)
+_WHOLE_STATUS = re.compile(rb"\s*Reporting-MTA[ \t]*:", re.I)
+_BLANK = re.compile(r"^(final|original|diagnostic|remote|reporting)[ _](recipient|code|mta)(?=[ \t]*:)", re.I | re.M)
+_BELOW = re.compile(
+    r"^((?:final|original)-recipient|action|status|(?:diagnostic|smtp)-code|(?:reporting|remote)-mta)[ \t]*:[ \t]*\n(?=[^\s:]{1,60}(?:$|;| ))",
+    re.I | re.M,
+)
 _SENT_ON = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|i|vs|re|aw)\s*:", re.I)
 _STARTS = {"final-recipient", "original-recipient"}
 _AFTER = r"\W{0,3}(?:pipelined )?(?:the )?(?:end of )?"
@@ -120,10 +126,12 @@ def _asks(message: Message) -> bool:
 
 def _mistyped(message: Message) -> list[Part]:
     """Delivery-status parts that call themselves something else."""
-    if message.top.type != "multipart/report" and not (message.top.type.startswith("multipart/") and is_daemon(message)):
+    top = message.top
+    sure = top.type == "multipart/report" or (top.type.startswith("multipart/") and is_daemon(message))
+    if not sure and (not top.type.startswith("multipart/") or _SENT_ON.match(top.header("subject"))):
         return []
     texts = (p for p in message.parts[1:20] if not p.inside and (p.type.startswith("text/") or p.type == "application/octet-stream"))
-    return [p for p in texts if _LIKE_STATUS.match(p.content(2000))]
+    return [p for p in texts if (_LIKE_STATUS if sure else _WHOLE_STATUS).match(p.content(2000))]
 
 
 def outcomes(part: Part) -> tuple[list[Outcome], dict[str, str], list[str]]:
@@ -136,7 +144,15 @@ def read(text: str) -> tuple[list[Outcome], dict[str, str], list[str]]:
     """The same of fields as text."""
     message, recipients, cut = groups(text)
     cuts = ["recipients"] * (len(recipients) >= MAX_RECIPIENTS) + ["values"] * cut
-    return [_outcome(g) for g in recipients[:MAX_RECIPIENTS]], message, cuts
+    found = [_outcome(g) for g in recipients[:MAX_RECIPIENTS]]
+    if not any(o.recipient for o in found) and (mended := _mended(text)) != text:
+        return read(mended)
+    return found, message, cuts
+
+
+def _mended(text: str) -> str:
+    """Fields whose names are written with a blank, and whose values stand in the next line, as RFC 3464 has them."""
+    return _BELOW.sub(r"\1: ", _BLANK.sub(r"\1-\2", text[:100_000]))
 
 
 def _outcome(group: dict[str, str]) -> Outcome:

@@ -9,7 +9,7 @@ from analyzer.model import Kind, Measure, Original, Outcome, Report
 from analyzer.parse import address
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
-from analyzer.parse.original import NONE, of_a_list, original, recipients, returned_headers, split_text, text_headers
+from analyzer.parse.original import NONE, of_a_list, of_our_list, original, recipients, returned_headers, split_text, text_headers
 from analyzer.parse.who import unwrapped
 from analyzer.parse.words import Words
 
@@ -71,7 +71,8 @@ def parse(message: Message) -> Report | None:
     if kind not in COMPLAINTS | UNSUBSCRIPTIONS:
         return Report(Kind.OTHER_REPORT, "feedback", original=about, why=f"feedback report of type {kind}", **report)  # type: ignore[arg-type]
     outcome = Kind.UNSUBSCRIBED if kind in UNSUBSCRIPTIONS else Kind.COMPLAINED
-    outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in _who(said, headers) or (None,))
+    named = [who for who in _who(said, headers) if not (who and of_our_list(who, top))]
+    outcomes = tuple(Outcome(outcome, who, feedback_type=kind) for who in named or (None,))
     return Report(outcome, "feedback", outcomes, about, **report)  # type: ignore[arg-type]
 
 
@@ -119,6 +120,8 @@ def _complains(message: Message) -> bool:
     sender = message.top.header("from")
     if "@" not in sender or not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
         return False
+    if message.top.header("subject").lower().startswith("complaint about message"):
+        return True  # so Microsoft calls them
     part = next(message.own("text/plain"), None)
     return part is not None and _SENTENCE.search(part.text()[:4000]) is not None
 

@@ -65,7 +65,7 @@ _FROM = Words(
 )
 _VERP = re.compile(r"^([^\s@=]{1,120})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@", re.I)
 _TOKEN = re.compile(r"(?:\d+|[0-9a-f]{6,}|bounces?|return|rtn|verp|list|owner|news\w*)$", re.I)
-_ALIAS = Words(r"(?:generated from|expanded from|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?")  # fmt: skip
+_ALIAS = Words(r"(?:generated from|expanded from|généré à partir de|erzeugt aus|generado (?:a partir )?de|generato da|gegenereerd (?:uit|van)|forwarded (?:from|for)|originally (?:to|addressed to))[:\s]{1,4}<?([^\s<>@()]{1,64}@[\w.-]{3,255})>?")  # fmt: skip
 
 _YOUR_MAIL = (
     r"(?:your|ihre?[mrns]?|deine?[mrns]?|votre|ton|sua|seu|uw|je|twoj\w|państwa|vaš\w?|váš|vaša|din|ditt|deres|ваше?|ваш|вашето|vostr[oa]|il (?:tuo|suo)|la (?:tua|sua)|(?:su|tu)) "
