@@ -14,19 +14,19 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from analyzer.parse.words import mended
 
-GAPS = {"*": 60, "..": 24}
-"""What may stand between two fragments, in characters of one sentence; ".." does not reach over a comma, colon or semicolon either."""
+GAPS = {"**": 160, "*": 60, "..": 24}
+"""What may stand between two fragments, in characters: of one sentence, but for "**"; ".." does not reach over a comma, colon or semicolon either."""
 MOST_FORMS = 2000
 """That the alternatives of one fragment may make."""
 MOST_LETTERS = 20_000
 """That are remembered, of the million that there are."""
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
-_ATTACHED = re.compile(r"(?<=\})(?:\*|\.\.)(?= )|(?<= )(?:\*|\.\.)(?=\{)")  # gaps without a space between them and alternatives
-_WITH_GAP = re.compile(r"\{([^{}]*(?<![^ {|])(?:\*|\.\.)(?![^ }|])[^{}]*)\}")  # alternatives of which one has a gap
+_ATTACHED = re.compile(r"(?<=\})(?:\*{1,2}|\.\.)(?= )|(?<= )(?:\*{1,2}|\.\.)(?=\{)")  # gaps without a space between them and alternatives
+_WITH_GAP = re.compile(r"\{([^{}]*(?<![^ {|])(?:\*{1,2}|\.\.)(?![^ }|])[^{}]*)\}")  # alternatives of which one has a gap
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
 _BARE = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "ß": "ss"})  # letters that do not come apart
 _MISPLACED = re.compile(r"[{}|]|~(?!\Z)")
-_GAP = re.compile(r"(?:^| )(\*|\.\.)(?: |$)")
+_GAP = re.compile(r"(?:^| )(\*{1,2}|\.\.)(?: |$)")
 _CODE = re.compile(r"(?<![\w.])([245]\d\d)[ -]|(?<![\w.])([245])\.\d{1,3}\.\d{1,3}(?![\w.])")
 _LONG_JOINT = re.compile(r" (?: |[245]\d\d[ -])")
 _JOINT = re.compile(r" +(?:([245]\d\d)[ -](?:[245]\.\d{1,3}\.\d{1,3}(?: +|$))?)? *")
@@ -70,7 +70,7 @@ def _phrase(text: str) -> Phrase:
         tuple(dict.fromkeys(itertools.chain.from_iterable(map(_spelled, _expanded(part, _ALTERNATIVES))))) for part in parts[::2]
     )
     for fragment in itertools.chain.from_iterable(fragments):
-        if not fragment.strip("~ ") or fragment.startswith(("* ", ".. ")):
+        if not fragment.strip("~ ") or fragment.startswith(("* ", "** ", ".. ")):
             raise ValueError(f"found {text!r}, expected words before and after each gap")
         if _MISPLACED.search(fragment):
             raise ValueError(f"found {fragment!r}, expected ~ at its end only, and {{a|b}} not within another")
@@ -80,9 +80,10 @@ def _phrase(text: str) -> Phrase:
 class _Node:
     """Where phrases go on behind a fragment."""
 
-    __slots__ = ("children", "owners")
+    __slots__ = ("children", "far", "owners")
 
-    def __init__(self, owners: tuple[int, ...], children: dict[str, tuple[_Step, ...]]) -> None:
+    def __init__(self, owners: tuple[int, ...], children: dict[str, tuple[_Step, ...]], far: bool = False) -> None:
+        self.far = far  # a gap that reaches over the end of a sentence may follow
         self.owners = owners  # of the phrases that end here
         self.children = children  # by their next fragment
 
@@ -206,16 +207,17 @@ class Phrases:
         first, *others = phrase.fragments
         behind = leaf
         for forms, gap in zip(others[:0:-1], phrase.gaps[:0:-1], strict=True):
-            behind = _Node((), dict.fromkeys(forms, ((gap, behind),)))
+            behind = _Node((), dict.fromkeys(forms, ((gap, behind),)), gap == GAPS["**"])
         step = (phrase.gaps[0], behind) if others else None
         alone = (step,) if step else ()
         for begin in first:
             node = self._root.get(begin)
             if step is None:
-                self._root[begin] = leaf if node is None else _Node((*node.owners, *leaf.owners), node.children)
+                self._root[begin] = leaf if node is None else _Node((*node.owners, *leaf.owners), node.children, node.far)
                 continue
             if node is None or node.children is _NOTHING:
                 node = self._root[begin] = _Node(node.owners if node else (), {})
+            node.far |= phrase.gaps[0] == GAPS["**"]
             for form in others[0]:
                 there = node.children.get(form)
                 if there is None:
@@ -285,9 +287,10 @@ def _walk(
 ) -> None:
     """Adds the phrases that go on from a token, whose fragments so far are `path`."""
     at = tokens[n][1]
-    limit = at + GAPS["*"]
-    stop = text.find(". ", at, limit)
-    limit = limit if stop < 0 else stop
+    near = at + GAPS["*"]
+    stop = text.find(". ", at, near)
+    near = near if stop < 0 else stop
+    limit = at + GAPS["**"] if node.far else near
     children = node.children
     for m in range(n + 1, len(tokens)):
         token = tokens[m]
@@ -297,7 +300,7 @@ def _walk(
         if start < at or token[2] not in children:
             continue
         for gap, child in children[token[2]]:
-            if _reaches(text[at:start], gap):
+            if gap == GAPS["**"] or (start <= near and _reaches(text[at:start], gap)):
                 if child.owners:
                     found.append((child.owners, (*path, token)))
                 if child.children and not child.children.keys().isdisjoint(present):
