@@ -62,6 +62,8 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
         about = text[:8000]  # a list of names, and what is wrong with them all stands before it or after
         words = _receivers(about) if _says_once(about) else None
     code, status = address.reply(words or about)
+    if alone and heard and code is None:
+        code = address.reply(text[:8000])[0]  # it stands in a line of the session that says less
     if status is None:
         status = address.reply(about)[1] if alone else None
     step_said = None if outcome.stage or heard else stage(about)
@@ -76,9 +78,9 @@ def describe(outcome: Outcome, text: str, alone: bool, names: frozenset[str] = f
 
 
 def _is_part(said: str | None, words: str) -> bool:
-    """Whether a field has the first line (RFC 5321 §4.2.1 marks it by a hyphen) or the last of the words that the receiver said."""
+    """Whether a field has the first line (RFC 5321 §4.2.1 marks it by a hyphen) or the last of the words that the receiver said, or but a program's exit code."""
     said, words = (" ".join(text.split()) for text in (said or "", words))
-    return bool(said) and (words.endswith(said) or (said[3:4] == "-" and words.startswith(said)))
+    return bool(said) and (said.isdecimal() or words.endswith(said) or (said[3:4] == "-" and words.startswith(said)))
 
 
 def _says_once(text: str) -> bool:
@@ -282,6 +284,7 @@ def _host(near: str) -> str | None:
 def _receivers(near: str) -> str | None:
     """The receiver's own words within a text."""
     best: str | None = None
+    begins = False  # whether the label of the best begins its line: "Reason: ...", and not "for the following reason:"
     for found in islice(_SAID.finditer(near), 100):
         if _OF_REPLY.match(near, max(0, found.start() - 4)):
             continue  # "550-Response: 451 ...": what another host had said, in a line of the reply
@@ -289,8 +292,9 @@ def _receivers(near: str) -> str | None:
         if address.begins_with_code(words):
             best = words
             break
-        if best is None and len(words) > 12 and not words.startswith("This report") and FAILED.search(words):
-            best = words
+        label = not near[near.rfind("\n", 0, found.start()) + 1 : found.start()].strip()
+        if (best is None or (label and not begins)) and len(words) > 12 and not words.startswith("This report") and FAILED.search(words):
+            best, begins = words, label
     if best is None or not address.begins_with_code(best):
         code = address.refusal(near)
         if code:

@@ -137,7 +137,7 @@ def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
     returned = any(p.inside for p in message.parts)
     if not returned and ((_SUMMARY.search(subject) and not _TITLE.match(subject)) or len({m[0] for m in _OWNER.finditer(own[:4000])}) > 1):
         return True
-    if top.headers.any(TRACKERS) or top.headers.any(DESKS) or CALENDAR.match(subject):
+    if top.headers.any(TRACKERS) or (top.headers.any(DESKS) and not (mailer and _TITLE.match(subject))) or CALENDAR.match(subject):
         return True
     if any(p.type == "text/calendar" for p in message.parts[:20]):
         return True

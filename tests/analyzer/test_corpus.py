@@ -70,7 +70,6 @@ UNSOLVED = {
     "mix20/tr-gecersiz-adres.eml": "an address with a blank in it",
     "mix20/zh-big5-hinet.eml": "a reason of five characters between two recipients",
     "mix20/zh-coremail-url.eml": "Coremail's code DT:SUM stands for spam, the words for a link",
-    "mix21/ngo-26.eml": "the reporter's code stands in the line after the words of its mailer",
     "mix21/saas-07.eml": "the reply says 5.7.8, the Status of our own relay 4.7.8",
     "mix23/036-google-groups.eml": "permission denied: to write to the group, or to a file?",
     "mix23/071-coremail.eml": "NetEase's code for a sender beside the words for a user",
