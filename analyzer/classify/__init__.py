@@ -17,6 +17,7 @@ from typing import NamedTuple
 from analyzer.classify.masks import masked
 from analyzer.classify.phrases import flat
 from analyzer.classify.rules import Reason, Rules, load
+from analyzer.classify.senders import is_said_of_sender
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
 
@@ -194,10 +195,13 @@ def _of_sender(rules: Rules, witness: Witness) -> Witness:
 
 def _witnesses(rules: Rules, text: str, host: str, delayed: bool, field: str, sure: float, unsure: float) -> Iterator[Witness]:
     """What the rules that match a text say, but for those who say that the time has run out where it has not."""
-    for rule, start, end in rules.find(_small(text[:MOST]), host):
+    low = _small(text[:MOST])
+    for rule, start, end in rules.find(low, host):
         if not (delayed and rule.reason == "expired"):
             weight = (sure if rule.sure else unsure) - rule.order * 1e-6
-            yield Witness(rule.reason, rule.id, weight, field, (start, end), text[start:end])
+            witness = Witness(rule.reason, rule.id, weight, field, (start, end), text[start:end])
+            condemns = rules.reasons[rule.reason].severity is Severity.HARD
+            yield _of_sender(rules, witness) if condemns and is_said_of_sender(low, start, end) else witness
 
 
 def _of_codes(rules: Rules, status: str | None, code: str | None, stage: Stage | None, delayed: bool, early: bool) -> list[Witness]:
