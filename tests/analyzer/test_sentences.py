@@ -64,6 +64,19 @@ def test_who_does_not_know_a_sender_condemns_no_address(sender: str) -> None:
     assert [s for s in sentences if classify_reply(s).severity is Severity.HARD] == []
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Die Adresse des Absenders existiert nicht", "Ihr Konto ist deaktiviert", "Ihre Domain unbekannt", "adresse de l'expéditeur inconnue", "votre compte a été suspendu", "el buzón del remitente no existe",
+        "la casella del mittente non esiste", "il vostro account è disattivato", "endereço do remetente não existe", "adres van de afzender bestaat niet", "uw account is geblokkeerd", "konto nadawcy nie istnieje",
+        "twoje konto zostało zablokowane", "ящик отправителя не существует", "ваш ящик заблокирован", "adresa odesílatele neexistuje", "avsändarens adress finns inte", "afsenderens adresse findes ikke",
+        "gönderenin adresi bulunamadı", "差出人のアドレスが存在しません", "发件人地址不存在", "您的账号已被停用", "발신자 주소를 찾을 수 없습니다", "a feladó címe nem létezik", "адреса відправника не існує",
+    ],
+)  # fmt: skip
+def test_a_sender_is_a_sender_in_any_language(sentence: str) -> None:
+    assert classify_reply(f"550 {sentence}").severity is not Severity.HARD
+
+
 @pytest.mark.parametrize("person", PEOPLE)
 def test_who_does_not_know_a_recipient_says_so(person: str) -> None:
     sentences = [f"550 {person} {said}{place}" for said, place in product(UNKNOWN, PLACES)]
