@@ -54,9 +54,10 @@ _TOLD = re.compile(
 )
 _BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
 _HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t)",
+    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
     re.M,
 )
+_AFTER_REPLY = re.compile(r"^[ \t*>-]{0,8}[45]\d\d[ -][^\n<>]{3,200}<([^\s<>@]{1,64}@[\w.-]{3,255})>[ \t.]*$", re.M)
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
 _TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}(\S[^\n]{2,2000})$", re.I | re.M)
 _FROM = Words(
@@ -117,9 +118,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
         return agreed
     others = ours | senders | {own[slice(*m.span(1))].lower().strip(".") for m in _FROM.finditer(own)}
     strangers = [a for a in named if a.lower() not in others and not DAEMON.match(a) and not of_our_list(a, message.top)]
-    heads = {m.group(1).strip(".").lower() for m in _HEAD.finditer(own)} | {
-        m.group(1).strip(".").lower() for m in _AFTER_COLON.finditer(own)
-    }
+    heads = {m.group(1).strip(".").lower() for place in (_HEAD, _AFTER_COLON, _AFTER_REPLY) for m in place.finditer(own)}
     placed = [a for a in strangers if a.lower() in heads] or [
         a for m in _TO.finditer(own) for a in address.addresses(m[1], 200) if a in strangers
     ]
