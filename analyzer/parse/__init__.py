@@ -69,8 +69,8 @@ def parse_message(data: bytes, depth: int = 0) -> Report:
         or _delivery_status(message)
         or sns.parse(message)
         or other.parse(message)
-        # mail systems mark their bounces "auto-replied" too: what a mailer writes is a bounce first
-        or (prose.parse(message) if bounce.is_from_a_mailer(message) else None)
+        # mail systems mark their bounces "auto-replied" too: what they write, or nobody, is a bounce first
+        or (prose.parse(message) if bounce.is_from_a_mailer(message) or bounce.lists_whom_it_missed(message) else None)
         or managers.parse(message)
         or autoreply.parse(message)
         or prose.parse(message)

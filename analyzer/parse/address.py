@@ -13,7 +13,7 @@ _QUOTED = re.compile(r"""(?<![\w.!#$%&'*+/=?^`{|}~-])"[^"\n@<>]{1,64}"\Z""")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-fA-F.:]{3,45}\]")
 _ANGLED = re.compile(r"<\s*([^<>\s]{1,320}@[^<>\s]{1,255})\s*>")
 _REFUSAL = re.compile(
-    r"([45]\d\d)(?=[\s:,\]-]|\)[ \t]|$)(?! (?:lines|messages|[km]?bytes|[km]b|characters|words|users|recipients|seconds|minutes|hours|days|times)\b)(?:[\s:-]+['\"#(]{0,2}([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?"
+    r"([45]\d\d)(?=[\s:,\]-]|\)(?:[ \t]|\n|$)|$)(?! (?:lines|messages|[km]?bytes|[km]b|characters|words|users|recipients|seconds|minutes|hours|days|times)\b)(?:[\s:-]+['\"#(]{0,2}([245]\.\d{1,3}\.\d{1,3})(?![\d.]))?"
 )
 _POSITIVE = re.compile(r"(2\d\d)(?=[ -]|$)(?:[ -]+([2]\.\d{1,3}\.\d{1,3})(?![\d.]))?")
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
@@ -109,13 +109,18 @@ def refusal(text: str) -> re.Match[str] | None:
     """The first reply code of a refusal in a text (group 1), and the enhanced status code after it (group 2)."""
     for found in _REFUSAL.finditer(text):
         at = found.start()
-        if at and text.startswith(")", at + 3) and not _BRACKET.search(text, max(0, at - 12), at):
+        if at and text.startswith(")", at + 3) and not _BRACKET.search(text, max(0, at - 12), at) and not _ends_line(text, at):
             continue
         if not _glued(text, at, ".:#/-") or _AFTER_CODE.search(text, max(0, at - 7), at) or _AFTER_WORD.search(text, max(0, at - 12), at):
             return found
         if found.group(2) and text[at - 1] == "#" and (at < 2 or text[at - 2] in "\n <"):
             return found  # Exchange: "#550 5.1.1 RESOLVER.ADR.RecipNotFound; not found ##"
     return None
+
+
+def _ends_line(text: str, at: int) -> bool:
+    """Whether a number alone in brackets ends a line: "mailbox full (552)"."""
+    return text[at - 1] == "(" and text[at + 4 : at + 5] in {"", "\n"}
 
 
 def enhanced(text: str) -> str | None:

@@ -112,11 +112,13 @@ def is_bounce(message: Message, own: str) -> bool:
         # the code of a refusal and an address say it in any language
         told = (returns and fails) or ("@" in own and (address.refusal(own) is not None or _is_of_a_daemon(message, own)))
         return failed or clear or told or bool(_TITLE.search(subject)) or _speaks_of_yours(message, subject, own, mailer)
+    if is_null(message) and _speaks_of_yours(message, subject, own, mailer):
+        return True  # "Re: ..." stands over it all the same
     if _ANSWER.match(subject) or (ELSEWHERE.search(subject + own[:2000]) and not _MAIL.search(subject + own[:2000])):
         return False
     robot = is_robot(message)
-    if _is_null(message) and failed and "@" in own and address.refusal(own):
-        return True  # nobody else has an empty return path, prints a refusal and names somebody
+    if is_null(message) and "@" in own and ((failed and address.refusal(own)) or lists_whom_it_missed(message)):
+        return True  # nobody else has an empty return path, prints a refusal, and names somebody
     titled = robot and (fails or clear or bool(FAILED.search(subject))) and bool(_TITLE.search(subject))
     # a list's mail that was forwarded to it keeps the list's headers; only a mailer's own mail may bear them
     if "list-id" in top.headers or "list-unsubscribe" in top.headers:
@@ -181,7 +183,7 @@ def _is_of_a_daemon(message: Message, own: str) -> bool:
     """Whether MAILER-DAEMON writes with an empty sender and names somebody else than itself and its reader: it has nothing else to report, in whatever language."""
     top = message.top
     sender = next(iter(address.addresses(top.header("from"), 1)), "").lower()
-    if not sender.startswith("mailer-daemon@") or top.headers.any(("reply-to", "x-mailer")) or not _is_null(message):
+    if not sender.startswith("mailer-daemon@") or top.headers.any(("reply-to", "x-mailer")) or not is_null(message):
         return False
     to = top.header("to").lower()
     return any(a.lower() not in to and a.lower() != sender for a in address.addresses(own, 5))
@@ -204,12 +206,18 @@ def is_from_a_mailer(message: Message) -> bool:
     return bool(_NAME.search(message.top.header("from"))) or is_daemon(message)
 
 
+def lists_whom_it_missed(message: Message) -> bool:
+    """Whether a mail in nobody's name has a heading, and below it those whom it could not reach."""
+    own = text_of(message)[:4000] if is_null(message) else ""
+    return "@" in own and bool(_CLEAR.search(own)) and bool(HEADING.search(own))
+
+
 def is_robot(message: Message) -> bool:
     sender = next(iter(address.addresses(message.top.header("from"), 1)), "")
-    return not sender or bool(_ROBOT.match(sender)) or _is_null(message)
+    return not sender or bool(_ROBOT.match(sender)) or is_null(message)
 
 
-def _is_null(message: Message) -> bool:
+def is_null(message: Message) -> bool:
     """Whether it was sent with an empty return path, as reports are (RFC 5321 §4.5.5)."""
     return message.top.raw("return-path").strip() in {b"<>", b"<MAILER-DAEMON>"}
 
@@ -217,7 +225,7 @@ def _is_null(message: Message) -> bool:
 def is_surely_a_bounce(message: Message) -> bool:
     """Whether a report that names nobody is a bounce all the same: somebody's mail failed, and it must be counted."""
     return (
-        (is_from_a_mailer(message) or _is_null(message) or (is_robot(message) and any(p.inside for p in message.parts)))
+        (is_from_a_mailer(message) or is_null(message) or (is_robot(message) and any(p.inside for p in message.parts)))
         and bool(_TITLE.search(message.top.header("subject")))
         and not any(_PROGRAM.search(p.raw("content-type")) for p in message.parts[:20])
     )

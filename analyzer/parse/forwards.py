@@ -8,7 +8,7 @@ from analyzer.parse import bounce
 from analyzer.parse.autoreply import LISTS
 from analyzer.parse.mime import Message
 
-FEW = 60  # characters of who forwards, blanks apart: who says more, or asks, writes a mail of his own
+FEW = 90  # characters of who forwards, blanks apart: who says more, or asks, writes a mail of his own
 _NAMES = {
     "From": "from|von|de|da|van|dari|från|fra|od|от|từ|kimden|差出人|发件人|寄件者|보낸 ?사람",
     "To": "to|an|à|para|aan|a|kepada|till|til|do|komu|кому|đến|kime|宛先|收件人|收件者|받는 ?사람",

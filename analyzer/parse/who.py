@@ -26,7 +26,7 @@ HEADING = Words(
     r"\b(?:following|these|this|below|intended|failed|affected|undeliver\w{2,6}|invalid|list of|one or more|some|all)\b[^\n]{0,40}?\b(?:recipient|address|user|destination|mailbox|person|people)"
     r"|(?:not|n't|unable|failed|fail\w{0,12})\b[^\n]{0,50}\b(?:deliver\w{0,4}|sent|send|reach)\b[^\n]{0,30}\b(?:to|following|reached)\b|(?:delivery (?:has )?failed|undeliverable) to|recipients?(?:\(s\))?[^\n]{0,40}:\s*$"
     r"|folgende\w{0,2} (?:empf|adress|person)|(?:destinataires?|adresses?) suivant|siguientes? (?:destinatario|direcci)|destinatarios? (?:siguiente|seguinte|no )|seguent[ei] (?:destinatar|indirizz)|seguintes? (?:destinat|endere)"
-    r"|volgende (?:geadresseerde|adres|ontvanger)|następując\w{1,3} (?:odbiorc|adres)|dostarczon\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|收件者|以下地址"
+    r"|volgende (?:geadresseerde|adres|ontvanger)|(?:następując|poniższ)\w{1,3} (?:odbiorc|adres)|(?:dostarcz|doręcz)on\w{1,2} do|aşağıdaki (?:alıcı|adres)|následující\w{0,3} (?:příjemc|adres)|följande (?:mottagare|adress)|følgende (?:modtager|mottaker|adress)|seuraav\w{2,4} vastaanottaj|수신자|받는 사람|다음 주소|следующ\w{1,4} (?:получател|адрес)|以下の|次の|宛先|受信者|收件人|收件者|以下地址"
     r"|(?:địa chỉ|người nhận) sau|următo\w{1,5} (?:destinatar|adres)|következő (?:címzett|cím)|(?:ακόλουθ\w+|παρακάτω) (?:παραλήπτ|διευθύνσ)|ผู้รับ(?:ต่อไปนี้|ดังต่อไปนี้)|ที่อยู่ต่อไปนี้|(?:penerima|alamat) berikut|наступн\w{1,4} (?:одержувач|отримувач|адрес)|nasledujúc\w{1,4} (?:príjem|adres)|sljedeć\w{1,4} (?:primatelj|adres)|הנמענים הבאים|(?:المستلمين|العناوين) التالي",
 )
 _IDS = re.compile(r"^[ \t>]{0,8}(?:(?:x-)?(?:message|smtp)[ -]id|identificativo messaggio)[ \t]*:.*$", re.I | re.M)
@@ -54,7 +54,7 @@ _TOLD = re.compile(
 )
 _BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
 _HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
+    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?i:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
     re.M,
 )
 _AFTER_REPLY = re.compile(r"^[ \t*>-]{0,8}[45]\d\d[ -][^\n<>]{3,200}<([^\s<>@]{1,64}@[\w.-]{3,255})>[ \t.]*$", re.M)
