@@ -32,6 +32,8 @@ _OWN = re.compile(
 # "maildrop: maildir over quota."
 _LOCAL = re.compile(r"^[a-z][\w./-]{2,30}: [^<>@\n]{8,300}$")
 _SIGNS = ("... ", ">>>", "-->", "=>", "C:", "<<<")
+# a reply of which the lines were broken after its code
+_WRAPPED = re.compile(r"([45]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?)[ \t]*\n(?=[ \t]{0,8}<[^\s<>]{3,320}>\.\.\.)")
 _CODE = re.compile(r"[45]\d\d")
 _MARK = re.compile(
     # whatever one of the patterns above may match, found from line to line
@@ -78,6 +80,8 @@ def _heard(text: str) -> tuple[Said, ...]:
     stage: Stage | None = None
     heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
     asked: str | None = None  # whom the last RCPT names
+    if ">..." in text:
+        text = _WRAPPED.sub(r"\1 ", text)
     within = False  # a transcript, where a line without a mark is what a local mailer said
     for line in _lines(text):
         within = within or "ranscript of session" in line

@@ -87,7 +87,6 @@ UNSOLVED = {
     "mix27/s1-24.eml": "a complaint of AOL's from before there was a form: the message alone",
     "mix27/s3-22.eml": "a person's wish in Turkish, at the address for unsubscriptions",
     "mix27/s4-19.eml": "a desk that answers from its provider's address, its own in Reply-To",
-    "mta/exchange55-01.eml": "the receiver's words are wrapped into the next line in the middle of the reply",
     "mta/msmtp-01.eml": "the program's own lines follow the reply without a break",
     "other2/other-listserv-help.eml": "a list server's help",
     "other2/outlookcom-sv.eml": "in the country, without internet: a vacation without the word",
