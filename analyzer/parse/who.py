@@ -57,6 +57,7 @@ _HEAD = re.compile(
     r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?i:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
     re.M,
 )
+_CELLS = re.compile(r"^[ ]{0,8}([^\s<>@\"'()\[\]:;,]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})[ ]{0,8}\t(?=[^\n]*\S)", re.M)
 _AFTER_REPLY = re.compile(r"^[ \t*>-]{0,8}[45]\d\d[ -][^\n<>]{3,200}<([^\s<>@]{1,64}@[\w.-]{3,255})>[ \t.]*$", re.M)
 _AFTER_COLON = re.compile(r"^(?![ \t>]*(?:from|to|cc|sender|reply-to|subject|von|an|de|contact|support|for )\b)[^\n:@]{4,80}:[ \t]*<?([^\s<>@]{1,64}@[\w.-]{3,255})>?[ \t.]*$", re.I | re.M)  # fmt: skip
 _TO = re.compile(r"^[ \t>*]{0,8}(?:to|an|à|para|per|aan)[ \t]*:[ \t]{0,12}(\S[^\n]{2,2000})$", re.I | re.M)
@@ -96,8 +97,9 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
     """
     own = _IDS.sub("", own) if any(map(small(own).__contains__, _NAMES_OF_IDS)) else own
     transcript = [s.recipient for s in session.said(own) if s.recipient]
-    listed = _listed(own)
-    found = _once([*listed, *transcript])
+    found = _once([*_listed(own), *transcript])
+    if found and set(found) < set(cells := _once(_CELLS.findall(own))):
+        found = cells  # one stands under a heading, and all in a table
     ours = {a.lower() for name in ("from", "to", "sender") for a in address.addresses(message.top.header(name), 5)}
     mailed = mailed_alone(headers, message.top) if headers else []
     senders = _senders(headers)

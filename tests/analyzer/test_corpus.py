@@ -83,7 +83,6 @@ UNSOLVED = {
     "mix24/xmail-bounce.eml": "the cause stands in fields of the program's own",
     "mix24/zh-coremail-pinlv.eml": "NetEase's code MI:CEL stands for too many errors, the words for too much mail",
     "mix26/hu-ex2003.eml": "Hungarian: not allowed to write to this recipient",
-    "mix26/zh-qq-liang.eml": "a table with two recipients and their reasons in its cells",
     "mix27/s1-24.eml": "a complaint of AOL's from before there was a form: the message alone",
     "mix27/s3-22.eml": "a person's wish in Turkish, at the address for unsubscriptions",
     "mix27/s4-19.eml": "a desk that answers from its provider's address, its own in Reply-To",
