@@ -62,7 +62,9 @@ class Said:
 
 def said(text: str) -> tuple[Said, ...]:
     """What a text's transcript says, recipient by recipient, in order; a last one without a recipient for refusals that name none."""
-    return _heard(text) if may_be(text) else ()
+    if not may_be(text):
+        return ()
+    return _heard(_WRAPPED.sub(r"\1 ", text) if ">..." in text else text)
 
 
 def may_be(text: str) -> bool:
@@ -80,8 +82,6 @@ def _heard(text: str) -> tuple[Said, ...]:
     stage: Stage | None = None
     heard: dict[str, Stage | None] = {}  # refusals, and the step at which each was given
     asked: str | None = None  # whom the last RCPT names
-    if ">..." in text:
-        text = _WRAPPED.sub(r"\1 ", text)
     within = False  # a transcript, where a line without a mark is what a local mailer said
     for line in _lines(text):
         within = within or "ranscript of session" in line
