@@ -59,7 +59,7 @@ LISTS = ("list-id", "list-unsubscribe", "list-post", "x-ml-name", "x-mlserver", 
 _GUARD = re.compile(r"(?:^|[-._])(?:anti-?spam|spam|filter|challenge|confirm|verif|no-?reply)", re.I)
 """A machine's address that guards the mailboxes of its domain."""
 _TO_ALL = Words(
-    r"\s{0,20}(?:dear|hi|hello|hallo|liebe|bonjour)\b[^\n]{0,20}\b(?:all|everybody|everyone|team|folks|colleagues|kolleg\w+|alle|à tous)\b[^\n]{0,20}\n"
+    r"\s{0,20}(?:dear|hi|hello|hallo|liebe|bonjour)\b[^\n]{0,20}\b(?:all|everybody|everyone|team|folks|colleagues|kolleg\w+|alle|à tous)\b"
 )
 _ANSWER = Words(r"\s*(?:re|aw|sv|fwd?|wg)\s*:")
 _UNSUBSCRIBE = Words(
@@ -138,7 +138,7 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
         return False
     reply = bool(REPLY.search(text))
     away = TYPES["vacation"].search(text) is not None
-    said = SUBJECT.search(subject) is not None
+    said = SUBJECT.search(subject) is not None and not _TO_ALL.match(text)
     if said and (
         generated
         or bulk

@@ -238,4 +238,62 @@ LETTERS = {
     "a family's filter": Letter("postmaster@family.example","Your message was blocked","Your message to bea@family.example was rejected. The recipient only accepts mail from people in the address book.\n",(("bea@family.example","recipient-refused"),)),
     "a Korean provider": Letter("postmaster@uche.example","반송된 메일","다음 수신자에게 메일을 전송하지 못했습니다.\n\nhana@uche.example\n\n550 존재하지 않는 사용자\n",(("hana@uche.example","user-unknown"),)),
     "a server with a failure reason": Letter("MAILER-DAEMON@haraka.example","failure notice","Hi. This is the mail server at haraka.example.\nI'm afraid I wasn't able to deliver your message to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out.\n\nIntended Recipients: <kay@far.example>\nFailure Reason: 550 5.7.1 Message rejected due to content\n\nYour message: \n",(("kay@far.example","content-rejected"),)),
+    "mail to a list of ours: its subscriber is whom it is about": Letter(
+        DAEMON,
+        "Returned mail",
+        "The message was not accepted.\n\nUser ANNA@FAR.EXAMPLE: no such local user\nUser bo@far.example: mailbox full\n"
+        + RETURNED.format(to="gardeners@lists.shop.example"),
+        (("ANNA@FAR.EXAMPLE", "user-unknown"), ("bo@far.example", "mailbox-full")),
+        to="owner-gardeners@lists.shop.example",
+    ),
+    "a list of ours, and nobody named": Letter(
+        DAEMON,
+        "Mail could not be delivered",
+        "The following mail could not be delivered. Reason: delivery attempts exceeded.\n" + RETURNED.format(to="gardeners@lists.shop.example"),
+        ((None, "expired"),),
+        to="gardeners-bounces@lists.shop.example",
+    ),
+    "the label at the head of a line names the reason": Letter(
+        DAEMON,
+        "Returned mail",
+        "This message was undeliverable due to the following reason:\n\nEach of the following recipients was rejected by a remote mail server.\n\n"
+        "    Recipient: <anna@far.example>\n    Reason:    message infected with a virus\n",
+        (("anna@far.example", "virus-detected"),),
+    ),
+    "reasons before the names, and nothing after the last": Letter(
+        DAEMON,
+        "Mail System Error - Returned Mail",
+        "The user(s) account is temporarily limited.\n\n<anna@far.example>\n\nThe user(s) account is disabled.\n\n<bo@far.example>\n",
+        (("anna@far.example", "mailbox-unavailable"), ("bo@far.example", "mailbox-disabled")),
+    ),
+    "nobody's mail that lists whom it missed, in Polish": Letter(
+        "Administrator poczty <admin-poczty@far.example>",
+        "Zwrot wiadomości",
+        "Twoja wiadomość nie mogła zostać doręczona do poniższych adresatów:\n\n   anna@far.example  -  nie ma takiego konta\n   bo@far.example    -  skrzynka jest pełna\n",
+        (("anna@far.example", "user-unknown"), ("bo@far.example", "mailbox-full")),
+        headers="Return-Path: <>\n",
+    ),
+    "a hub with an empty return path, under a subject of its own": Letter(
+        "MailHub <hub@far.example>",
+        "Your email was not sent on",
+        'We took your email for "Anna" <anna@far.example> but her other provider would not have it. They said:\n\n    553 5.1.8 sender domain shop.example does not resolve\n',
+        (("anna@far.example", "sender-rejected"),),
+        headers="Return-Path: <>\n",
+    ),
+    "an answer's subject and an empty return path": Letter(
+        "Accounts <accounts@far.example>",
+        "Re: Spring offers",
+        'You tried to send mail to "anna@far.example". This account has been suspended and your mail has been discarded.\n',
+        (("anna@far.example", "mailbox-disabled"),),
+        headers="Return-Path: <>\nPrecedence: junk\n",
+    ),
+    "a table of two": Letter(
+        DAEMON,
+        "Undeliverable",
+        "Your mail could not be delivered to the following recipients:\n\nanna@far.example\t no such user\t\nbo@near.example\t mailbox full\t\n",
+        (("anna@far.example", "user-unknown"), ("bo@near.example", "mailbox-full")),
+    ),
+    "a code in brackets at the end of a line": Letter(
+        DAEMON, "Undeliverable", "Could not be delivered:\n\n    anna@far.example\n    >>> no such user (550)\n", (("anna@far.example", "user-unknown"),)
+    ),
 }  # fmt: skip

@@ -27,6 +27,13 @@ def dsn(
 
 FIELDS = "Reporting-MTA: dns; mx.example\n\nFinal-Recipient: rfc822; anna@far.example\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 <anna@far.example>: User unknown\n"
 CASES: dict[str, tuple[bytes, list[Expected]]] = {
+"names with blanks":(dsn(FIELDS.replace("Final-Recipient","Final Recipient").replace("Diagnostic-Code","Diagnostic Code").replace("Action:","Action :")),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
+"values in the next line":(dsn(FIELDS.replace("Recipient: ","Recipient:\n").replace("Action: ","Action:\n").replace("Status: ","Status:\n").replace("Code: ","Code:\n")),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
+"crlf in base64":(dsn(b64encode(FIELDS.replace("\n","\r\n").encode()).decode(),enc="Content-Transfer-Encoding: base64\n"),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
+"names the sender":(dsn(FIELDS.replace("rfc822; anna@far.example","rfc822; b@shop.example").replace("Diagnostic-Code: smtp; 550 5.1.1 <anna@far.example>: User unknown\n",""),text="Your message to anna@far.example was rejected: user unknown."),[("anna@far.example","bounced","user-unknown",None,None)]),
+"octet stream in mixed":(dsn(FIELDS,ct='application/octet-stream; name="ATT00001.dat"').replace(b"multipart/report; report-type=delivery-status;",b"multipart/mixed;").replace(b"MAILER-DAEMON@",b"gateway@").replace(b"Mail Delivery System",b"Gateway"),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
+"exit code":(dsn(FIELDS.replace("smtp; 550 5.1.1 <anna@far.example>: User unknown","X-Unix; 77").replace("5.1.1","5.3.0"),text="   ----- Transcript of session follows -----\nmaildrop: maildir over quota.\n550 5.0.0 <anna@far.example>... Can't create output"),[("anna@far.example","bounced","mailbox-full","5.3.0","550")]),
+"wrong boundary":(dsn(FIELDS).replace(b'boundary="x"',b'boundary="other"'),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
 "plain":(dsn(FIELDS),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
 "base64 status":(dsn(b64encode(FIELDS.encode()).decode(),enc="Content-Transfer-Encoding: base64\n"),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
 "qp status":(dsn(FIELDS.replace("=","=3D"),enc="Content-Transfer-Encoding: quoted-printable\n"),[("anna@far.example","bounced","user-unknown","5.1.1","550")]),
