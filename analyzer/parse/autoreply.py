@@ -66,6 +66,9 @@ _UNSUBSCRIBE = Words(
     r"^\s*(?:un-?subscribe|opt-?out|remove(?: me)?|abmelden|d[eé]sabonn\w*|d[eé]sinscri\w*|cancelar (?:la )?suscripci\w*|(?:baja)|afmelden)\b(?:[^\n]{0,120}| [\w-]{40,400})$",
 )
 """The word and hardly more, or the word and a token of the sender's."""
+_AGAIN = re.compile(r"(?<=[\s\]])(?:re|aw|sv|fwd?|wg)\s*:", re.I)
+_LEAVING = re.compile(r"unsub|kaijo|taikai|abmeld|d[ée]sinscri|desabo|opt-?out|afmeld|wypis", re.I)
+"""An address for unsubscriptions."""
 _SHORT = 400  # characters of a text that says no more than that somebody is away
 _BRIEF = 1200  # of one that says that an address is no longer read
 _MOST = 4000  # characters of a text that are looked at
@@ -200,11 +203,19 @@ def reply_type(subject: str, text: str) -> str:
     text = _flowing(text)
     if HELD.search(text):
         return "challenge"
-    for source in (subject, text):
+    said = SUBJECT.search(subject)
+    # what follows is the title of the mail that it answers
+    title = (
+        subject[: said.end()]
+        if said and said.group("certain")
+        else subject[: again.start()]
+        if (again := _AGAIN.search(subject, 1))
+        else subject
+    )
+    for source in (title, text, subject):
         for name, pattern in TYPES.items():
             if pattern.search(source):
                 return name
-    said = SUBJECT.search(subject)
     return "inbox-retired" if UNREAD.search(text) else "vacation" if said and said.group("away") else "other"
 
 
@@ -224,7 +235,7 @@ def unsubscription(message: Message) -> Report | None:
     if top.type.startswith("multipart/report") or "list-id" in top.headers:
         return None
     subject = top.header("subject").strip()
-    addressed = any("unsub" in a.partition("@")[0].lower() for a in address.addresses(top.header("to"), 5))
+    addressed = any(_LEAVING.search(a.partition("@")[0]) for a in address.addresses(top.header("to"), 5))
     body = text_of(message).strip()
     short = addressed and len(body) < 500
     if not (short or _UNSUBSCRIBE.match(subject) or (len(body) < 60 and not subject and _UNSUBSCRIBE.match(body))):

@@ -136,7 +136,7 @@ def _of_spamcop(message: Message) -> str:
 
 def _who(said: Headers, headers: Headers) -> Sequence[str | None]:
     """Whom a complaint is of; the sender's own envelope may tell what the provider took out."""
-    found = _named(said, headers)
+    found = [a for a in _named(said, headers) if not (a and a.lower().endswith(".invalid"))]
     if all(a is None or _TAKEN_OUT.match(a) for a in found):
         backs = (next(iter(address.addresses(_text(headers, name), 1)), "") for name in ("return-path", "x-envelope-from"))
         return next(([told] for told in map(unwrapped, backs) if told), found)

@@ -28,7 +28,7 @@ _OWNER = re.compile(
 _REFUSED = Words(
     r"\byour (?:e-?mail|mail|message|post(?:ing)?|submission|request|contribution)\b[^.!]{0,240}\b(?:was|has been|is|been) (?:\w+ )?(?:rejected|denied|refused|declined|discarded|bounced|not (?:been )?(?:accepted|distributed|posted|delivered|approved))"
     r"|\b(?:message|mail|post(?:ing)?)\b[^.!]{0,120}\b(?:was|has been) (?:rejected|denied|refused|declined)\b|\b(?:has not been|was not|could not be|cannot be|not be) (?:distributed|posted) (?:to|on|for|because)"
-    r"|\byou are not (?:a |an? \w+ |currently )?(?:member|subscribe[dr]|allowed|authori[sz]ed|permitted|entitled)\b|\b(?:only|non-?)\s?(?:members?|subscribers?|moderators?|editors?) (?:\w+ ){0,4}(?:post|send|allowed|permitted)"
+    r"|\byou (?:\S{1,80} )?are not (?:a |an? \w+ |currently )?(?:member|subscribe[dr]|allowed|authori[sz]ed|permitted|entitled)\b|\b(?:only|non-?)\s?(?:members?|subscribers?|moderators?|editors?) (?:\w+ ){0,4}(?:post|send|allowed|permitted)"
     r"|\bthe following (?:mail|message|post) (?:is|was|has been) (?:rejected|refused|denied)|not authori[sz]ed to (?:send|post|mail)|not allowed to (?:send|post|mail)"
     r"|votre (?:message|courriel|envoi)[^.!]{0,200}\b(?:rejet|refus)|n'(?:êtes|etes) pas autoris|n'a pas été (?:diffusé|distribué)|ihre (?:nachricht|e-?mail|mail)[^.!]{0,200}\b(?:abgewiesen|abgelehnt|zurückgewiesen|nicht (?:verteilt|weitergeleitet|zugelassen))"
     r"|s(?:u|eu) (?:mensaje|mensagem|correo|solicitud)[^.!]{0,200}\brechaz|mensagem[^.!]{0,200}\b(?:rejeitad|recusad)|(?:tuo|suo|vostro) messaggio[^.!]{0,200}\b(?:rifiutat|respint)|(?:メンバー|会員|登録され).{0,20}(?:ではありません|ていない|でない|ていません)|投稿.{0,20}(?:拒否|却下|できません)",

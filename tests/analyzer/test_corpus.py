@@ -75,7 +75,6 @@ UNSOLVED = {
     "mix23/079-lsmtp.eml": "mailto: is no part of an address",
     "mix23/089-arf-aol.eml": "a redacted address is kept as it is printed; other labels of ours ask for that",
     "mix23/100-coremail-complaint.eml": "a complaint in HTML, without the message",
-    "mix23/115-sendio-challenge.eml": "a challenge in the form of a report, with a reply code",
     "mix24/ccmail-link.eml": "a comma in a local part",
     "mix24/exch2000-size-and-dns.eml": "two recipients, one of them by a name alone",
     "mix24/firstclass-ndn.eml": "somebody named without an address",
