@@ -57,7 +57,6 @@ UNSOLVED = {
     "550 Odosielatel je na ciernej listine prijemcu": "a list without a name, of the recipient's own",
     "421 4.2.1 Connection refused OXSUS0001_140": "the words for a host that does not answer",
     "554 One or more of the sender or recipients in your email are invalid and not accepted.": "one of two things; it does not say which",
-    "421 RP-001 (BAY004-MC5F7) Unfortunately, some messages from 192.0.2.117 weren't sent. Please try again. We have limits for how many messages can be sent per hour and per day. You can also refer to http://mail.live.com/mail/troubleshooting.aspx#errors.": "Microsoft documents the code as a limit by reputation",
     "553 5.3.0 <kathrin@privatserver.example>... burnt address, it was sold to spammers in 2016": "spammers are named, and it is not the sender",
     "550-Your message was rejected by this user and was not delivered.\n550-Reason: Messages from your location are rejected, bad or missing identifier (HELO). Contact your email administrator\n550-Protection provided by: MagicSpam 2.1-4.1 (http://www.magicspam.com)\n550 For more information, please visit the URL: http://www.linuxmagic.example/best_practices/valid_helo_domain.html": "a policy by its first words, a HELO by its second",
     "501 Ugyldig modtageradresse": "an invalid address reads as one that is unknown",
