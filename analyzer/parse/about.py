@@ -298,7 +298,10 @@ def _receivers(near: str) -> str | None:
     if best is None or not address.begins_with_code(best):
         code = address.refusal(near)
         if code:
-            best = _paragraph(near[code.start() : code.start() + 3000])
+            at = code.start()
+            if near[at - 1 : at] == "(" and near[at + 3 : at + 4] == ")":  # "no such user (550)"
+                at = near.rfind("\n", 0, at) + 1
+            best = _paragraph(near[at : at + 3000])
     return best[:2000] if best else None
 
 

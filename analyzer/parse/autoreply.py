@@ -151,7 +151,7 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
     ):
         return True
     if _alone(message) and (
-        (HELD.search(text) and (b"http" in message.data.lower() or "reply to this" in text.lower()))
+        (HELD.search(text) and (_links(message) or "reply to this" in text.lower()))
         or (TYPES["challenge"].search(subject) and TYPES["challenge"].search(text))
     ):
         return True
@@ -163,6 +163,11 @@ def _answers(message: Message, subject: str, generated: bool) -> bool:
     if (away or gone or any(TYPES[name].search(subject) for name in ("vacation", "inbox-retired", "challenge"))) and (reply or null):
         return True
     return (bulk or (generated and _alone(message))) and gone and len(text) < _BRIEF
+
+
+def _links(message: Message) -> bool:
+    """Whether a text of a mail has a link, be it behind a word of its HTML."""
+    return any(b"http" in p.content(20_000).lower() for p in message.own("text/plain", "text/html"))
 
 
 def _alone(message: Message) -> bool:

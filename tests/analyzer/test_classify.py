@@ -66,6 +66,21 @@ UNSOLVED = {
     "554 投递失败，对方服务器拒收": "refused by the other server: by whom there?",
     "该收件地址在本平台的无效地址库中，系统未进行投递": "a service that keeps its own list, in Chinese",
     "수신거부 및 반송 이력이 있는 주소로 발송 대상에서 제외되었습니다": "a service that keeps its own list, in Korean",
+    "421 4.3.0 [internal] Resources temporarily unavailable. Please try again later [#4.16.1].": "Yahoo's words for too much mail read as a system in trouble",
+    "554 5.7.1 - ERROR: Mail refused - <192.0.2.20> - See http://postmaster.rr.com/amIBlockedByRR?ip=192.0.2.20": "only the address of a page speaks of a block",
+    "554 smtp-35.iol.local smtp-35.iol.local 203.0.113.64 blocked. ERROR CODE: LIB_102": "blocked, and a code of Libero's that is not documented",
+    "host lsean.ezweb.ne.jp[192.0.2.195] refused to talk to me: 421 Service not available, closing channel": "the words for a system in trouble, said at the door",
+    "554 Email rejected due to security policies - MCSpamSignature.x.41 - https://community.mimecast.com/docs/DOC-1369#554 [P2a7W.uk99]": "a signature for spam, and the words for content",
+    "550 5.7.1 Message rejected: ZixProtect filter SPAMCONTENT-31": "only the name of a filter tells",
+    "450 [S09] Try Again Later": "a bare refusal for now reads as a system in trouble",
+    "550-Callout verification failed:\n550\n550 5.1.1 <ventas@tubosdelsur.cl>... User unknown": "a call-back, and the back end's answer about the recipient",
+    "551 this man already change his mail box, new one is kevin.liu@opto-brite.com.tw please resend": "his new one is named, in odd English",
+    "550 Requested action not taken: Local user only": "for its own people alone: a relay or a closed mailbox?",
+    "550 5.1.1 Deze mailbox bestaat niet meer, gebruik info@waterschap-noord.nl": "gone, and whom to write to: both in one sentence",
+    "550 5.1.1 user unknown; continued attempts will put your IP on our blacklist": "a threat with a block list after the cause",
+    "550 Blocked: 192.0.2.111 is in all.s5h.net": "a list that only its host's name tells",
+    "550 5.7.1 The user or domain that you are sending to (or from) has a policy that prohibited the mail that you sent. Please contact your domain administrator for further details.": "whose policy is it?",
+    "421 4.2.1 [192.0.2.41] Connection refused. OXSUS0001_110": "the words for a host that does not answer",
 }
 """Replies that are judged wrong, and why."""
 
