@@ -22,6 +22,7 @@ from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Ver
 from analyzer.parse import address
 
 MOST = 2000  # characters of a text that are judged
+_STEP = re.compile(r"\(in reply to [^()]{3,60}\)")
 _LABEL = re.compile(r"^[a-z-]{2,12};\s*", re.I)
 _DOMAIN = re.compile(r"\.[^\W\d_]")  # what may be the end of one
 BEFORE_RECIPIENT = {Stage.CONNECT, Stage.EHLO, Stage.AUTH, Stage.MAIL}
@@ -196,6 +197,8 @@ def _of_sender(rules: Rules, witness: Witness) -> Witness:
 def _witnesses(rules: Rules, text: str, host: str, delayed: bool, field: str, sure: float, unsure: float) -> Iterator[Witness]:
     """What the rules that match a text say, but for those who say that the time has run out where it has not."""
     low = _small(text[:MOST])
+    if "(in reply to " in low:  # what was refused, in the reporter's words: "RCPT" says nothing of a recipient
+        low = _STEP.sub(lambda step: " " * len(step[0]), low)
     for rule, start, end in rules.find(low, host):
         if not (delayed and rule.reason == "expired"):
             weight = (sure if rule.sure else unsure) - rule.order * 1e-6

@@ -26,7 +26,7 @@ _SENDER = re.compile(
 _RECIPIENT = re.compile(
     r"(?<!for )(?<!for this )(?<!for the )(?:recipient|rcpt)|addressee|\bto\b|empfäng|destinat|ontvang|mottag|modtag|mottak|odbior|príjem|příjem|címzett|получател|одержувач|alıcı|宛先|受信|收件|수신|받는"
 )
-_CLAUSE = re.compile(r"[,;:()|!?，。；：、（）]|\. | - ")
+_CLAUSE = re.compile(r"(?:(?<!&lt)(?<!&gt)(?<!&amp);)|[,:()|!?，。；：、（）]|\. | - ")
 
 
 def is_said_of_sender(text: str, start: int, end: int) -> bool:
