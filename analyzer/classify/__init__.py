@@ -20,6 +20,7 @@ from analyzer.classify.rules import Reason, Rules, load
 from analyzer.classify.senders import is_said_of_sender
 from analyzer.model import Kind, Original, Outcome, Report, Severity, Stage, Verdict
 from analyzer.parse import address
+from analyzer.parse.dsn import stage
 
 MOST = 2000  # characters of a text that are judged
 _STEP = re.compile(r"\(in reply to [^()]{3,60}\)")
@@ -109,7 +110,8 @@ def classify_reply(reply: str, provider: str | None = None) -> Verdict:
     """The verdict on a single SMTP reply; `provider` is who gave it, in free words."""
     text = bare(reply)
     code, status = address.reply(text)
-    return _verdict(text, "", status, code, None, provider or "", False, False)[0]
+    step = stage(text) if "(in reply to " in text else None
+    return _verdict(text, "", status, code, step, provider or "", False, step in BEFORE_RECIPIENT)[0]
 
 
 def bare(reply: str) -> str:

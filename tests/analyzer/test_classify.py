@@ -26,7 +26,6 @@ UNSOLVED = {
     "550 DENIED": "one word",
     "552 5.5.4 SIZE=0 in MAIL FROM makes no sense, mend your program": "MAIL FROM is named, and it is the syntax",
     "550 5.0.0 Delivery to <k@firm.example> was refused by the next machine, it did not tell why": "refused by another, who did not say why",
-    "550 Requested action not taken: mailbox unavailable (in reply to MAIL FROM command)": "the words for a mailbox, said of the sender",
     "550 5.7.1 [RBL] Your mail server's domain is a high volume spam source on a global list we buy": "a list, and the words for volume",
     "554 IP=203.0.113.181 - A problem occurred. (Ask your postmaster for help or to contact tobr@rx.t-online.de to clarify.)": "so T-Online words its block of an IP, without saying so",
     "550 You (news@shop.example) are not allowed to send from here: sender denied": "reads as a matter of SPF; both are the sender's to mend",
