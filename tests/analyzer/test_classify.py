@@ -52,7 +52,6 @@ UNSOLVED = {
     "550 5.1.1 prapt karta ka khata band hai": "Hindi in Latin letters, and a code that is believed first",
     "451 Please try again later.": "a bare refusal for now reads as a system in trouble",
     "550 5.7.1 recipient <ops@kunde-nord.example> black listed #139": "an address stands between the recipient and his list",
-    "421 SL E402 Encryption failed - Retry later": "a forwarder that encrypts for its users; others would mean TLS",
     "550 Odosielatel je na ciernej listine prijemcu": "a list without a name, of the recipient's own",
     "421 4.2.1 Connection refused OXSUS0001_140": "the words for a host that does not answer",
     "554 One or more of the sender or recipients in your email are invalid and not accepted.": "one of two things; it does not say which",

@@ -98,6 +98,55 @@ def test_a_closed_mailbox_is_closed_in_whatever_words(box: str) -> None:
     assert [s for s in sentences if classify_reply(s).severity is not Severity.HARD] == []
 
 
+SAID: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "blocklisted": (
+        ("550 {} is listed on a blacklist", "550 {} is on our block list", "554 {} was found in zen.spamhaus.org", "550 {} is blacklisted", "550 rejected: {} listed in an RBL"),
+        ("your IP", "192.0.2.7", "your server", "client host [192.0.2.7]"),
+    ),
+    "poor-reputation": (
+        ("550 {} has a poor reputation", "550 the reputation of {} is too low", "550 {} is sending spam", "550 {} is blocked due to abuse", "550 complaints about {}", "550 too much spam from {}"),
+        ("your IP", "192.0.2.7", "your mail server", "your host"),
+    ),
+    "spam-content": (
+        ("554 {} looks like spam", "554 {} was identified as spam", "554 {} rejected as spam", "554 {} is suspected spam", "554 {} has a high spam score", "554 {} triggered our anti-spam filter"),
+        ("message", "your email", "this message", "the message content"),
+    ),
+    "content-rejected": (
+        ("554 {} contains a forbidden attachment", "554 {} contains a blocked file type", "554 {} contains macros", "554 {} violates our content policy", "554 attachment type not allowed in {}"),
+        ("message", "your email", "this message"),
+    ),
+    "virus-detected": (("554 {} contains a virus", "554 {} is infected", "554 malware detected in {}", "554 a worm was found in {}"), ("message", "your email", "this mail")),
+    "message-too-big": (
+        ("552 {} is too large", "552 {} exceeds the maximum size", "552 {} is larger than allowed", "552 {} over size limit", "552 {} is too long"),
+        ("message", "your email", "this message"),
+    ),
+    "rate-limited": (
+        ("421 {}", "421 {} from your IP", "421 {}, try again later", "421 Error: {}", "421 4.7.0 {} from 192.0.2.7"),
+        ("too many connections", "too many messages", "rate limit exceeded", "you are sending too fast", "hourly limit reached", "throttled", "too many recipients", "mail volume too high"),
+    ),
+    "no-reverse-dns": (
+        ("550 no {} for your IP", "550 your IP has no {}", "550 we require {}", "550 cannot find your {}", "550 {} does not match"),
+        ("reverse DNS", "PTR record", "rDNS", "reverse hostname"),
+    ),
+    "authentication-failed": (("550 {} failed", "550 message fails {}", "550 rejected due to {}", "550 message did not pass {}", "550 {} violation"), ("SPF", "DKIM", "DMARC", "SPF check")),
+    "relay-denied": (("550 {} denied", "550 {} not allowed", "550 we do not allow {}", "550 {} forbidden"), ("relaying", "relay access", "open relay")),
+    "tls-error": (("550 {} required", "550 must use {}", "550 {} handshake failed", "550 {} not available", "550 mail must be sent with {}"), ("TLS", "STARTTLS", "SSL", "encryption")),
+    "network-error": (("421 {} timed out", "421 {} refused", "421 {} reset by peer", "421 could not establish {}"), ("connection", "SMTP connection", "TCP connection")),
+    "greylisted": (("450 {}", "450 {}, try again later", "450 4.7.1 {} for 300 seconds", "450 Recipient address rejected: {}"), ("greylisted", "greylisting in effect", "grey listed", "graylisted")),
+    "recipient-refused": (
+        ("550 {} has blocked you", "550 {} does not accept external mail", "550 you are not allowed to send to {}", "550 {} accepts mail from members only"),
+        ("recipient", "this user", "the recipient"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", SAID)
+def test_a_refusal_means_the_same_in_other_words(reason: str) -> None:
+    forms, parts = SAID[reason]
+    wrong = {s: found for f, p in product(forms, parts) if (found := classify_reply(s := f.format(p)).reason) != reason}
+    assert wrong == {}
+
+
 @pytest.mark.parametrize(
     "reply",
     [
