@@ -6,7 +6,7 @@ import itertools
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -98,13 +98,21 @@ Token = tuple[int, int, str]
 """Start and end of a fragment, and the fragment."""
 
 
+_Words = dict[str, str | tuple[str, str]]
+"""Words, each with its fragment, or with both: as a whole, and as a beginning. A tuple for each would take a tenth of all memory."""
+
+
+def _each(fragments: str | tuple[str, str]) -> tuple[str, ...]:
+    return (fragments,) if isinstance(fragments, str) else fragments
+
+
 class _Fragments:
     """Fragments by their words, compiled: those that begin at a word's beginning and, without a final ~, end at a word's end. Scripts without spaces have neither."""
 
-    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, words: _Words) -> None:
         # by the number that the automaton gives a word: as a whole, as a beginning, and whether its ends (1, 2) must be a word's
-        self._whole = [word if word in fragments else None for word, fragments in words.items()]
-        self._begun = [next((f for f in fragments if f != word), None) for word, fragments in words.items()]
+        self._whole = [word if word in _each(fragments) else None for word, fragments in words.items()]
+        self._begun = [next((f for f in _each(fragments) if f != word), None) for word, fragments in words.items()]
         self._ends = bytes(_in_word(word[0]) + 2 * _in_word(word[-1]) for word in words)
         self._automaton = _compiled(words)
 
@@ -128,7 +136,7 @@ class _Plain:
     Short words stand within many others: looked up afterwards, as `_Fragments` does it, they would take three quarters of the time.
     """
 
-    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, words: _Words) -> None:
         sought = dict[str, int]()
         # by the number that the automaton gives what is sought: the fragment, and a sum of the four below
         self._fragments: list[str] = []
@@ -137,7 +145,7 @@ class _Plain:
         self._marks: list[str] = []  # without a letter: not sought so
         for word, fragments in words.items():
             bare = word.translate(_BLANKED)
-            for fragment in fragments:
+            for fragment in _each(fragments):
                 if not bare.strip():
                     self._marks.append(fragment)
                     continue
@@ -190,14 +198,14 @@ class Phrases:
 
     def __init__(self, owned: Iterable[tuple[Phrase, int]]) -> None:
         self._root: dict[str, _Node] = {}
-        words, leaves = dict[str, tuple[str, ...]](), dict[int, _Node]()
+        words, leaves = _Words(), dict[int, _Node]()
         for phrase, owner in owned:
             self._add(phrase, leaves.setdefault(owner, _Node((owner,), _NOTHING)))
             for fragment in itertools.chain.from_iterable(phrase.fragments):
                 word = fragment.removesuffix("~")
-                known = words.get(word, ())
-                if fragment not in known:
-                    words[word] = tuple(sorted((*known, fragment)))
+                known = words.setdefault(word, fragment)
+                if fragment not in _each(known):
+                    words[word] = (word, f"{word}~")
         # half as many at a time take half the memory to compile, and most texts are asked for the first half alone
         self._plain = _Plain({word: forms for word, forms in words.items() if word.isascii()})
         self._other = _Fragments({word: forms for word, forms in words.items() if not word.isascii()})
