@@ -23,7 +23,7 @@ MAX_TEXT = 256 * 1024  # of one text part that are decoded
 
 _NEWLINES = re.compile(rb"\n*")
 _BOUNDARY = re.compile(rb"""boundary\s*=\s*(?:"([^"\n]{1,200})"|([^\s;"]{1,200}))""", re.I)
-_SEPARATOR = re.compile(rb"^(--[^\s]{1,200})[ \t]*\n(?:[!-9;-~]{1,100}:.*\n(?:[ \t].*\n)*){0,6}?content-type[ \t]*:", re.I | re.M)
+_SEPARATOR = re.compile(rb"(--[^\s]{1,200})[ \t]*\n(?:[!-9;-~]{1,100}:.*\n(?:[ \t].*\n)*){0,6}?content-type[ \t]*:", re.I)
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([A-Za-z0-9_.:-]{1,40})""", re.I)
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:*-]{1,40})\?([bBqQ])\?([^?\s]{0,4096})\?=")
 # the form in which nearly all dates are written, read at a twentieth of what email.utils takes
@@ -191,9 +191,14 @@ def _mark(part: Part) -> tuple[bytes, int]:
         first = start if data.startswith(mark, start) else data.find(b"\n" + mark, start - 1, end) + 1
         if first:
             return mark, first
-    seen = _SEPARATOR.search(data, start, end)
-    # Sendmail's first part has no headers
-    return (seen.group(1), data.find(seen.group(1), start)) if seen else (b"", 0)
+    at = start if data.startswith(b"--", start) else data.find(b"\n--", start, end) + 1
+    for _ in range(MAX_PARTS):
+        if not at:
+            break
+        if seen := _SEPARATOR.match(data, at, end):
+            return seen.group(1), data.find(seen.group(1), start)  # Sendmail's first part has no headers
+        at = data.find(b"\n--", at, end) + 1
+    return b"", 0
 
 
 def _with_lf(data: bytes) -> bytes:
