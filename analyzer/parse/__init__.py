@@ -70,8 +70,9 @@ def parse_message(data: bytes, depth: int = 0) -> Report:
         or sns.parse(message)
         or other.parse(message)
         # mail systems mark their bounces "auto-replied" too: what they write, or nobody, is a bounce first
-        or (prose.parse(message) if bounce.is_from_a_mailer(message) or bounce.lists_whom_it_missed(message) else None)
+        or (prose.parse(message) if bounce.is_from_a_mailer(message) else None)
         or managers.parse(message)
+        or (prose.parse(message) if bounce.lists_whom_it_missed(message) else None)
         or autoreply.parse(message)
         or prose.parse(message)
         or autoreply.unsubscription(message)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from analyzer.parse import address
 from analyzer.parse.autoreply import CALENDAR, DESKS, FOR_MANY, LISTS, PERSONS, TRACKERS
-from analyzer.parse.autoreply_words import ELSEWHERE
-from analyzer.parse.mime import Message
+from analyzer.parse.autoreply_words import ELSEWHERE, SUBJECT
+from analyzer.parse.mime import Message, Part
 from analyzer.parse.who import HEADING, SPEAKS, YOURS, is_daemon
 from analyzer.parse.words import Words
 
@@ -71,7 +72,7 @@ _MAIL = Words(
     r"\b(?:e-?mails?|message|mail (?:system|server|delivery)|smtp|mailbox|mailer|postmaster)\b|[45]\d\d [45]\.\d{1,3}\.\d{1,3}|nachricht|メール|邮件"
 )
 _SUMMARY = Words(
-    r"log summar|summary|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|spam ?report|(?:quarantine|spam) (?:digest|summary|report)|(?:messages?|mails?|e-?mails?) (?:\w+ ){0,3}in (?:the |your )?quarantine|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
+    r"log summar|summary|accettazione:|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|spam ?report|(?:quarantine|spam) (?:digest|summary|report)|(?:messages?|mails?|e-?mails?) (?:\w+ ){0,3}in (?:the |your )?quarantine|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
 )
 _OWNER = Words(
     r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
@@ -90,6 +91,10 @@ _ECHOED = re.compile(
 _GREETED = Words(
     r"\s{0,20}(?:dear|hi|hello|hallo|folks|all|everybody|everyone|colleagues|team|liebe[rs]?|sehr geehrte\w*|guten tag|bonjour|cher\w*|estimad\w+|gentile|beste)\b[^\n]{0,60},\s{0,4}\n"
 )
+_BOUNCES = re.compile(
+    r"(?:^|[-+._<\s])(?:bounces?|return|errors?|retou?rn[oi]?s?|rebotes|zwroty|verp)(?:[-+._@]|\d)|owner-|=[\w.-]+@", re.I
+)
+"""An address to which nobody writes but mail systems."""
 _SESSION = re.compile(r"^[ \t]{0,4}(?:In|Out): {1,3}", re.M)
 
 
@@ -102,10 +107,10 @@ def is_bounce(message: Message, own: str) -> bool:
         return False
     returns = any(p.inside for p in message.parts) or len(own) < len(text_of(message)) or len(_ECHOED.findall(own)) > 2
     own = _rejoined(own)
-    if mailer and not returns and (_ANSWER.match(subject) or _GREETED.match(own)) and "@" not in own and not address.refusal(own):
-        return False  # a postmaster writes to his like; spam takes a mailer's name
-    if not returns and (("list-unsubscribe" in top.headers and FOR_MANY.search(own)) or (mailer and _is_bait(message, own))):
+    if not returns and _only_sounds(message, own, subject, mailer):
         return False
+    if _is_of_nobody(message, own, subject, mailer):
+        return True
     fails, clear = bool(FAILED.search(own)), bool(_CLEAR.search(own))
     failed = fails and bool(_CODE.search(own) or _MACHINE.search(own))
     if mailer or top.type == "multipart/report":
@@ -131,6 +136,30 @@ def is_bounce(message: Message, own: str) -> bool:
     if not robot and "?" in own and _GREETED.match(own):
         return False
     return robot or returns or address.refusal(own) is not None or (clear and "@" in own and _TITLE.match(subject) is not None)
+
+
+def _only_sounds(message: Message, own: str, subject: str, mailer: bool) -> bool:
+    """Whether a mail that returns nothing is a newsletter, bait, a postmaster's to his like, or spam in a mailer's name."""
+    if mailer and (_ANSWER.match(subject) or _GREETED.match(own)) and "@" not in own and not address.refusal(own):
+        return True
+    return ("list-unsubscribe" in message.top.headers and FOR_MANY.search(own) is not None) or (mailer and _is_bait(message, own))
+
+
+def _is_of_nobody(message: Message, own: str, subject: str, mailer: bool) -> bool:
+    """Whether a mail of nobody's, of a mailer's or to an address for bounces names somebody else than its writer and its reader: in whatever language, it has nothing else to tell.
+
+    Of 1,800 such mails that were labelled three in a hundred told something else, and others had asked for those before.
+    """
+    top = message.top
+    if not (mailer or is_null(message) or _BOUNCES.search(top.header("to"))) or top.headers.any(LISTS) or "x-mailer" in top.headers:
+        return False
+    return _strangers(top, address.addresses(f"{subject}\n{own[:4000]}", 10))
+
+
+def _strangers(top: Part, named: Iterable[str]) -> bool:
+    """Whether somebody else than a mail's writer and its reader is among those named."""
+    to, sender = top.header("to").lower(), next(iter(address.addresses(top.header("from"), 1)), "").lower()
+    return any(a.lower() not in to and a.lower() != sender for a in named)
 
 
 def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
@@ -209,7 +238,10 @@ def is_from_a_mailer(message: Message) -> bool:
 def lists_whom_it_missed(message: Message) -> bool:
     """Whether a mail in nobody's name has a heading, and below it those whom it could not reach."""
     own = text_of(message)[:4000] if is_null(message) else ""
-    return "@" in own and bool(_CLEAR.search(own)) and bool(HEADING.search(own))
+    if "@" not in own or SUBJECT.search(message.top.header("subject")) or not (_CLEAR.search(own) or _STOPPED.search(own)):
+        return False
+    yours = YOURS.search(own)
+    return bool(HEADING.search(own)) or (yours is not None and _strangers(message.top, [own[slice(*yours.span(1))].strip(".")]))
 
 
 def is_robot(message: Message) -> bool:

@@ -78,8 +78,10 @@ def parse(message: Message) -> Report | None:
             Kind.OTHER_REPORT, "prose", reported_at=date(top.header("date")), why="a mail server's notice to its postmaster of a session"
         )
     pasted = _pasted(text) if _FINAL.search(text) and may_quote(message, text) else ()
+    if not failed and not pasted and (arrived := _arrival(message, own, rest)):
+        return arrived
     if not failed and not pasted and not is_bounce(message, own):
-        return _arrival(message, own, rest)
+        return None
     headers = returned_headers(message) or text_headers(rest)
     if pasted:
         outcomes = pasted
