@@ -17,7 +17,7 @@ _ROBOT = Words(
     r"^(?:bounces?|root|(?:drweb|kav|clam\w*|spam\w*|filter\w*)-?daemon|bramka|virus\w*|av-?gate\w*|content-?filter|(?:no|do-?not|ne-?pas)-?(?:reply|repondre)|n[ao]o?-?respond\w+|ikke-?svar|nicht-?antworten|inetgw\w*|gateway|mail|exchange|system|support-?bot|administrator|antivirus|anti-?spam|notification\w*|smtp|postman|posta-certificata|r?fax\w*|sms)(?:[+-]|@|$)",
 )
 _NAME = Words(
-    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|courier mail server|content-filter|anti-?vir\w{0,2}[ -](?:gateway|scanner|filter)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode|メール(?:配送|配信)|mail(?:hub|router)\b",
+    r"mail delivery|mailer-daemon|system attendant|delivery (?:subsystem|system|service)|postmaster(?!s)|system administrator|internet mail (?:delivery|system)|courier mail server|content-filter|anti-?vir\w{0,2}[ -](?:gateway|scanner|filter)|mail (?:administrator|system)|(?:fax|sms) gateway|e-?mail to (?:fax|sms)|postbode|メール(?:配送|配信)|mail ?(?:hub|router|robot)\b|(?:sistema|servi[cçz]i?o|service|servei) (?:de |di |da )?(?:posta|correo|correu|correio|messagerie|courriel)|passerelle mail|datorpost|posti?meister@|почтовый (?:робот|сервер)",
 )
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
@@ -91,6 +91,8 @@ _ECHOED = re.compile(
 _GREETED = Words(
     r"\s{0,20}(?:dear|hi|hello|hallo|folks|all|everybody|everyone|colleagues|team|liebe[rs]?|sehr geehrte\w*|guten tag|bonjour|cher\w*|estimad\w+|gentile|beste)\b[^\n]{0,60},\s{0,4}\n"
 )
+_ROLE = re.compile(r"(?:help-?desk|support|service-?desk|hotline|noc|abuse|(?:web|host)master)@", re.I)
+"""To whom a mail sends its reader with questions."""
 _BOUNCES = re.compile(
     r"(?:^|[-+._<\s])(?:bounces?|return|errors?|retou?rn[oi]?s?|rebotes|zwroty|verp)(?:[-+._@]|\d)|owner-|=[\w.-]+@", re.I
 )
@@ -159,7 +161,7 @@ def _is_of_nobody(message: Message, own: str, subject: str, mailer: bool) -> boo
 def _strangers(top: Part, named: Iterable[str]) -> bool:
     """Whether somebody else than a mail's writer and its reader is among those named."""
     to, sender = top.header("to").lower(), next(iter(address.addresses(top.header("from"), 1)), "").lower()
-    return any(a.lower() not in to and a.lower() != sender for a in named)
+    return any(a.lower() not in to and a.lower() != sender and not _ROLE.match(a) for a in named)
 
 
 def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:

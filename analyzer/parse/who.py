@@ -45,7 +45,7 @@ _WITH_REASON = re.compile(
 _WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|addressee|old(?: e-?mail)?(?: address)?|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataire|destinatario|ontvanger|получатель|宛先|受信者|受取人|旧(?:メール)?アドレス|收件人|收件者|받는 ?사람|수신자)\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataires?|destinatarios?|ontvanger|получатель|宛先|受信者|受取人|旧(?:メール)?アドレス|收件人|收件者|받는 ?사람|수신자)\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
 _TOLD = re.compile(
@@ -54,7 +54,7 @@ _TOLD = re.compile(
 )
 _BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
 _HEAD = re.compile(
-    r"^[ \t*>|-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?i:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
+    r"^[ \t*>|•·-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?i:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
     re.M,
 )
 _CELLS = re.compile(r"^[ ]{0,8}([^\s<>@\"'()\[\]:;,]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})[ ]{0,8}\t(?=[^\n]*\S)", re.M)
@@ -114,7 +114,7 @@ def who(message: Message, own: str, headers: Headers) -> list[str]:
         return _once([*strange, *(a for a in mailed if a.partition("@")[0].lower() in beside)])
     if people := _by_name(own, headers):
         return people
-    named = address.addresses(own, 200)
+    named = address.addresses(own, 200) or address.addresses(message.top.header("subject"), 5)
     agreed = [a for a in named if a.lower() in {m.lower() for m in mailed}]
     if agreed:
         return agreed
@@ -206,7 +206,14 @@ def _listed(own: str) -> list[str]:
             armed = 12
         else:
             armed = 0 if _RULE_OFF.match(line) else max(0, armed - 1)
-    found += [m.group(1).strip(".>\"'") for m in _labelled(own)]
+    for m in _labelled(own):
+        end = own.find("\n", m.end()) if m.string is own else len(m.string)
+        more = (
+            address.addresses(m.string[m.end() : end if end >= 0 else len(m.string)], 50)
+            if m.string[m.end() : m.end() + 2].strip(" ")[:1] in {",", ";"}
+            else []
+        )
+        found += [m.group(1).strip(".>\"'"), *more]
     found += [m.group(1).strip(".") for m in _TOLD.finditer(own)]
     return _once(found)
 
