@@ -18,7 +18,10 @@ def guessed(raw: bytes) -> str:
     """The name of a codec for bytes that are no UTF-8; Latin-1 where nothing tells another."""
     runs = _RUN.findall(raw[:MOST])
     high = b"".join(runs)
-    if len(high) < 6 or sum(len(run) > 1 for run in runs) < 0.3 * len(runs):
+    lines = b"".join(line for line in raw[:MOST].split(b"\n") if _RUN.search(line))
+    # the second byte of Big5 and Shift JIS may be a letter of ASCII: then nearly every other byte is a high one
+    dense = len(high) > 0.35 * len(lines)
+    if len(high) < 6 or (not dense and sum(len(run) > 1 for run in runs) < 0.3 * len(runs)):
         return LATIN  # single letters within words: é, ü
     low, up = (sum(a <= byte <= b for byte in high) for a, b in ((0xE0, 0xFF), (0xC0, 0xDF)))
     if low + up > 0.97 * len(high):

@@ -151,6 +151,7 @@ def test_who_was_mailed_is_told_by_the_reports_address_and_the_returned_message_
         ("euc_jp", "メールを配信できませんでした。宛先不明です。"),
         ("gb18030", "您的邮件被退回，收件人不存在，请检查地址"),
         ("big5", "您寄給下列收件人的信件無法寄達，系統不再重試"),
+        ("big5", "信件無法寄達收件人，信箱已滿"),
         ("cp949", "받는 사람의 메일함이 가득 찼습니다"),
         ("latin-1", "Die Nachricht für Jörg Müller konnte nicht zugestellt werden: Empfänger ungültig"),
         ("latin-1", "Votre message n'a pas été délivré à Hélène"),
@@ -162,6 +163,30 @@ def test_text_without_a_charset_is_read_by_its_bytes(codec: str, text: str) -> N
     letter = b"From: MAILER-DAEMON@far.example\nSubject: failure notice\n\n" + around + text.encode(codec)
     (outcome,) = parse_message(letter).outcomes
     assert text.rstrip("。.") in (outcome.diagnostic or "")
+
+
+def test_a_charset_that_names_the_order_of_its_letters_too_is_read() -> None:
+    words = "תיבת הדואר מלאה"
+    head = b"From: MAILER-DAEMON@far.example\nSubject: failure notice\nContent-Type: text/plain; charset=iso-8859-8-i\n\n"
+    (outcome,) = parse_message(head + f"<otto@far.example>: {words}\n".encode("iso-8859-8")).outcomes
+    assert words in (outcome.diagnostic or "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Your message is still in our queue, no need to do anything.",
+        "Il est gardé en attente, de nouveaux essais suivront.",
+        "El mensaje sigue en la cola de salida.",
+        "A mensagem continua na fila; continuamos tentando.",
+        "Kiri ootab järjekorras.",
+        "Zpráva zatím čeká.",
+    ],
+)
+def test_a_message_that_still_waits_is_delayed(words: str) -> None:
+    letter = f"From: MAILER-DAEMON@far.example\nSubject: about your message\n\n<otto@far.example>: connection timed out\n{words}\n"
+    (outcome,) = parse_message(letter.encode()).outcomes
+    assert outcome.kind == "delayed"
 
 
 @pytest.mark.parametrize(
