@@ -215,7 +215,7 @@ SPICE = ["550 ", "5.7.1 ", "smtp; ", "\r\n550-", '"', "\\", "'''", '"""', "#", "
 HOSTILE = st.lists(st.one_of(st.sampled_from(SPICE), st.text(max_size=8)), max_size=15).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(HOSTILE, HOSTILE), max_size=6))
 def test_whatever_strangers_write_the_drafts_are_one_toml_file_that_shows_nothing_alive(said: list[tuple[str, str]]) -> None:
     failures = [Failure(text, "undetermined", "none", other, other, 1) for text, other in said]
@@ -230,7 +230,7 @@ def test_whatever_strangers_write_the_drafts_are_one_toml_file_that_shows_nothin
         assert all(stands(phrase, rules[s.draft.name]["examples"][0]) for phrase in s.draft.phrases)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(st.lists(HOSTILE, min_size=20, max_size=40))
 def test_a_drafted_rule_holds_once_its_reason_is_chosen(tmp_path_factory: pytest.TempPathFactory, replies: list[str]) -> None:
     found, _ = suggest(of_reply(reply) for reply in replies)

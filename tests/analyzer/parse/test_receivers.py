@@ -296,7 +296,7 @@ def test_a_period_of_a_century_is_one_row_and_not_one_a_day() -> None:
     assert len(read(aggregate(GOOD, begin=0, end=4_000_000_000)).outcomes) == 1
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_no_bytes_make_reading_fail(data: st.DataObject) -> None:
     seed = data.draw(st.sampled_from([XML, aggregate(GOOD, rfc9990=True), tls_report(policy(5, 3, detail())), FAILURE]))

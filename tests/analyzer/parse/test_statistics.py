@@ -153,7 +153,7 @@ def test_a_folder_of_them_is_a_source(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_no_bytes_make_reading_fail(data: st.DataObject) -> None:
     found = bytearray(
