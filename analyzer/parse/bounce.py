@@ -75,8 +75,8 @@ _SUMMARY = Words(
     r"log summar|summary|accettazione:|statisti|logwatch|\bcron\b|digest|(?<!content )monitor|nagios|zabbix|spam ?report|(?:quarantine|spam) (?:digest|summary|report)|(?:messages?|mails?|e-?mails?) (?:\w+ ){0,3}in (?:the |your )?quarantine|queue (?:size|length|report)|daily report|weekly report|\[(?:ok|firing|resolved|alert)|problem:|alert:|report for"
 )
 _OWNER = Words(
-    r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
-    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending\s+(?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your |all |pending |held )*(?:messages|mails|e-?mails)|failure to do so|not delivered to your (?:inbox|mailbox)|(?:messages|mails|e-?mails) will be deleted"
+    r"\b(?:your|the) (?:password|account|mailbox|webmail|session) (?:will |is about to |has |is )?(?:expires?|be (?:suspended|closed|deactivated|disabled|locked|terminated|blocked)|expired|exceeded|almost full|running out|reached)|incoming (?:mails?|messages?|e-?mails?)|"
+    r"(?:increase|upgrade|expand|verify|re-?activate|re-?validate) (?:your )?(?:mailbox|mail|account|e-?mail|quota|storage)|pending\s+(?:incoming )?(?:messages|mails|e-?mails)|release (?:the |your |all |pending |held )*(?:messages|mails|e-?mails)|failure to do so|not delivered to your (?:inbox|mailbox)|(?:messages|mails|e-?mails) will be deleted|(?:mailbox |e-?mail )?storage (?:is|has) (?:\w+ )?\d{2,3} ?%|(?:messages|mails|e-?mails) are (?:pending|waiting|held)\b"
 )
 _PROGRAM = re.compile(rb"name=\"?[^\"\n]{0,100}\.(?:zip|exe|pif|scr|com|bat|cmd)\b", re.I)
 """The attachment of a worm that calls itself a returned mail."""

@@ -1,4 +1,4 @@
-"""Complaints: the Abuse Reporting Format (RFC 5965), its further types (RFC 6591, 9477, 9991), and reports without the wrapper."""
+"""Complaints: the Abuse Reporting Format (RFC 5965), its further types (RFC 6591, 9477, 9991), X-ARF, and reports without the wrapper."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from analyzer.model import Kind, Measure, Original, Outcome, Report
-from analyzer.parse import address
+from analyzer.parse import address, xarf
 from analyzer.parse.headers import Headers
 from analyzer.parse.mime import Message, Part, date, decode
 from analyzer.parse.original import NONE, of_a_list, of_our_list, original, recipients, returned_headers, split_text, text_headers
@@ -52,7 +52,10 @@ def parse(message: Message) -> Report | None:
     top = message.top
     if part is not None:
         said, headers = _said(message, part)
+        said = xarf.fields(message, _text(said, "feedback-type").strip().lower()) or said
         kind = _text(said, "feedback-type").strip().lower() or "abuse"
+    elif found := xarf.fields(message):
+        said, kind = found, _text(found, "feedback-type")
     elif top.headers.begin(b"x-h") and top.headers.any(MICROSOFT):
         said, kind = top.headers, "abuse"  # Microsoft's JMRP returns the message without a wrapper
     elif headers.begin(b"x-h") and headers.any(MICROSOFT):
@@ -120,8 +123,8 @@ def _complains(message: Message) -> bool:
     sender = message.top.header("from")
     if "@" not in sender or not _DESK.search(sender) or not _DESK.match(next(iter(address.addresses(sender, 1)), "")):
         return False
-    if message.top.header("subject").lower().startswith("complaint about message"):
-        return True  # so Microsoft calls them
+    if message.top.header("subject").lower().startswith(("complaint about message", "client tos notification")):
+        return True  # so Microsoft calls them, and AOL did
     part = next(message.own("text/plain"), None)
     return part is not None and _SENTENCE.search(part.text()[:4000]) is not None
 

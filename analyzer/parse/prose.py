@@ -60,7 +60,7 @@ _WARNED = Words(
     r"\bwarning\b|delay|deferred|still being retried|waiting|warnung|waarschuwing|avertissement|advertencia|ostrzeżenie|предупрежд|upozornění|noch nicht|nog niet|pas encore|(?:aún|todavía) no|ainda não|non ancora|ещ[её] не|ännu inte|verzögert|vertraag|retard|retras|atras|ritard|задерж|遅延|遅れ|まだ|延迟|지연"
 )
 _ARRIVED = Words(
-    r"[ \t]*(?:delivered|successful mail delivery|zugestellt|übermittelt|remis|distribué|entregado|entregue|consegna|consegnato|recapitato|afgeleverd|bezorgd|dostarczono|levererat|leveret|levert|doručeno|doručené|kézbesítve|livrat|toimitettu|teslim edildi|доставлено|配信(?:済み|されました)|配達済み|已送达|已送達|배달됨|전달됨)\s*[:：]"
+    r"[ \t]*(?:delivered|successful mail delivery|zugestellt|übermittelt|remis|distribué|entregado|entregue|consegna|consegnato|recapitato|afgeleverd|bezorgd|dostarczono|levererat|leveret|levert|doručeno|doručené|kézbesítve|livrat|toimitettu|teslim edildi|доставлено|配信(?:済み|されました)|配達済み|已送达|已送達|배달됨|전달됨)\s*[:：]|[ \t]*(?:your (?:message|mail) (?:was|has been) (?:successfully )?delivered|(?:投递|投遞|送达|送達|寄送|配信|送信)(?:成功|完了)(?:通知)?|(?:邮件|郵件)已?(?:成功)?(?:送达|送達|投递成功))\s*$"
 )
 """The subject with which mail systems tell that a message arrived."""
 _FINAL = Words(r"^[ \t>]{0,8}Final-Recipient[ \t]*:", re.M)

@@ -82,9 +82,7 @@ UNSOLVED = {
     "mix24/xmail-bounce.eml": "the cause stands in fields of the program's own",
     "mix24/zh-coremail-pinlv.eml": "NetEase's code MI:CEL stands for too many errors, the words for too much mail",
     "mix26/hu-ex2003.eml": "Hungarian: not allowed to write to this recipient",
-    "mix27/s1-24.eml": "a complaint of AOL's from before there was a form: the message alone",
     "mix27/s3-22.eml": "a person's wish in Turkish, at the address for unsubscriptions",
-    "mix27/s4-19.eml": "a desk that answers from its provider's address, its own in Reply-To",
     "mix30/ml-006.eml": "(à) in the place of the @",
     "mix30/ml-033.eml": "named as post office and user, the address stands in the returned message alone",
     "mix30/ml-034.eml": "a local user's name in the middle of a sentence",
@@ -130,7 +128,6 @@ UNSOLVED = {
     "other2/outlookcom-sv.eml": "in the country, without internet: a vacation without the word",
     "other2/plain-noheaders-th.eml": "Thai, without a mark of any kind",
     "other2/procmail-en.eml": "not back until Monday: a vacation without the word",
-    "other2/ticket-kayako-en.eml": "a ticket that will be answered as soon as somebody is back",
     "other2/webde-abwesenheit-de.eml": "not at home: a vacation without the word",
 }
 """Messages that are answered wrong, and why."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.model import Kind
 from analyzer.parse import parse_message
 
 CASES: dict[str, tuple[bytes, str, str | None]] = {
@@ -156,3 +157,80 @@ def test_what_a_mail_means_and_who_says_it(name: str) -> None:
     said = f":{report.outcomes[0].reply_type}" if report.kind.value == "autoreplied" else ""
     assert report.kind.value + said == kind
     assert (report.outcomes[0].recipient if report.outcomes else None) == who
+
+
+AWAY = "From: jo@far.example\nTo: news@shop.example\n{headers}Subject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
+MARKED = "Return-Path: <>\nAuto-Submitted: auto-replied\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("El taller permanecerá cerrado durante la Semana Santa.", "vacation"),
+        ("W dniach 1-5 maja sklep jest nieczynny.", "vacation"),
+        ("Teď tu není signál. Ozvu se po 12. 8.", "vacation"),
+        ("A hegyekben vagyok, legközelebb hétfőn olvasok levelet.", "vacation"),
+        ("Η γραμματεία είναι κλειστή από 1 έως 15 Αυγούστου.", "vacation"),
+        ("春节放假，节后处理您的邮件。", "vacation"),
+        ("Our hall is closed for the summer.", "vacation"),
+        ("Cererea dumneavoastră a fost înregistrată.", "ticket"),
+        ("Pyyntönne on kirjattu numerolla 77.", "ticket"),
+        ("We will get back to you within two days; your request has been assigned the ID 77.", "ticket"),
+        ("A loja encerrou as portas em Maio.", "inbox-retired"),
+        ("Tôi không còn làm việc tại công ty.", "inbox-retired"),
+        ("Die Adresse gibt es nur noch bis zum Jahresende.", "inbox-retired"),
+    ],
+)
+def test_what_an_automatic_reply_says(text: str, expected: str) -> None:
+    (outcome,) = parse_message(AWAY.format(headers=MARKED, subject="Re: Autumn", text=text).encode()).outcomes
+    assert (outcome.kind, outcome.reply_type) == (Kind.AUTOREPLIED, expected)
+
+
+@pytest.mark.parametrize(
+    ("headers", "subject", "text", "who"),
+    [
+        ("X-Mailer: Zimbra 8.8\nPrecedence: bulk\n", "Trả lời tự động: Autumn", "Tôi sẽ trả lời sau.", "jo@far.example"),
+        ("Return-Path: <MAILER-DAEMON@far.example>\n", "Απουσία", "Θα λείπω μέχρι τη Δευτέρα.", "jo@far.example"),
+        ("Return-Path: <>\nX-OTRS-Loop: jo@far.example\nAuto-Submitted: auto-generated\n", "RE: [Ticket#77] Autumn", "Wir haben Ihre Nachricht unter 77 abgelegt.", "jo@far.example"),
+        ("Return-Path: <b@desk.example>\nX-Auto-Response-Suppress: OOF, AutoReply\n", "Re: [## 77 ##] Autumn", "Your request has been assigned the ID 77.", "jo@far.example"),
+        ("From: Jo's desk <jira@jo.desk.example>\nReply-To: help@far.example\nAuto-Submitted: auto-replied\n", "J-7 Autumn", "We have received your request.", "help@far.example"),
+    ],
+)  # fmt: skip
+def test_a_machine_answers_though_a_header_or_the_subject_looks_like_a_person_s(headers: str, subject: str, text: str, who: str) -> None:
+    raw = AWAY.format(headers=headers, subject=subject, text=text)
+    raw = raw.removeprefix("From: jo@far.example\n") if "From: Jo's" in headers else raw
+    (outcome,) = parse_message(raw.encode()).outcomes
+    assert (outcome.kind, outcome.recipient) == (Kind.AUTOREPLIED, who)
+
+
+def test_who_forwards_an_automatic_reply_did_not_give_it() -> None:
+    text = "Who looks after our bill now?\n\n---------- Forwarded message ---------\nSubject: Automatic reply: bill\n\nI am away."
+    assert parse_message(AWAY.format(headers="", subject="Fwd: Automatic reply: bill", text=text).encode()).outcomes == ()
+
+
+def test_the_name_of_what_answers_tells_a_vacation() -> None:
+    for submitted in ("auto-replied (vacation)", 'auto-replied (zimbra; vacation-type="simple")'):
+        raw = AWAY.format(headers=f"Auto-Submitted: {submitted}\n", subject="Autumn", text="See you.")
+        (outcome,) = parse_message(raw.encode()).outcomes
+        assert outcome.reply_type == "vacation"
+
+
+def test_a_token_to_a_leaving_address_is_an_unsubscription() -> None:
+    raw = "From: jo@far.example\nTo: leave-77-tok@shop.example\nSubject: leave:77:tok\n\n"
+    (outcome,) = parse_message(raw.encode()).outcomes
+    assert (outcome.kind, outcome.recipient) == (Kind.UNSUBSCRIBED, "jo@far.example")
+
+
+def test_bait_in_a_mailer_s_name_reports_nothing() -> None:
+    raw = (
+        "From: Mail Delivery System <help@far.example>\nTo: info@shop.example\nSubject: Incoming messages could not be delivered\n"
+        "Content-Type: text/html\n\n<p>Storage is 98% full. Error 552 5.2.2.</p><p><a href='http://far.example/'>Release messages</a> or your account will be disabled.</p>\n"
+    )
+    assert parse_message(raw.encode()).outcomes == ()
+
+
+@pytest.mark.parametrize("subject", ["投递成功通知", "配信完了", "Your message has been successfully delivered"])
+def test_a_mailer_that_says_so_has_delivered(subject: str) -> None:
+    raw = f"Return-Path: <>\nFrom: postmaster@far.example\nTo: news@shop.example\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\nTo:\n    otto@far.example\n"
+    (outcome,) = parse_message(raw.encode()).outcomes
+    assert (outcome.kind, outcome.recipient) == (Kind.DELIVERED, "otto@far.example")
