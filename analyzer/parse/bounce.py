@@ -22,7 +22,7 @@ _NAME = Words(
 _TITLE = Words(
     r"undeliver|returned mail|waiting mail|automatically rejected|return(?:ed|ing)? (?:message )?to sender|deliver(?:y|able) (?:failure|failed|problem|error|has failed|delay|warning|status notif)|delivery.{0,20}fail|mail (?:delivery|system error|error|could not)|failure (?:notice|delivery|notification)|"
     r"could(?:n't| not) (?:be )?(?:send|sent|deliver)|(?:cannot|can't|unable to) (?:be )?(?:send|deliver)|non[- ]?deliver|nondeliverable|message (?:could not|not delivered|rejected|delayed)|not delivered|delayed mail|user unknown|error sending|bounced (?:mail|message)|failed (?:mail|delivery|message)|(?:fax|sms) [^\n]{0,40}\b(?:failed|not)\b|(?:fax|sms) failed|mail (?:message )?failure|virus (?:found|detected) in your|(?:message|mail) (?:has been |was |is )?(?:delayed|stopped|withheld|parked)|undelivered|^ndn:|"
-    r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|\(échec\)|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
+    r"unzustellbar|nicht zugestellt|non remis|non (?:délivr|distribu)|échec (?:de|d')|\(échec\)|no se (?:pudo|puede|ha podido) entregar|no entregad|devuelto|fall[oó] (?:de|en) la entrega|consegna (?:fallita|non riuscita)|(?:messaggio|mail) (?:respint|rifiutat|non consegnat)|impossibile recapitare|mancat[ao] (?:consegna|recapito)|"
     r"niet (?:bezorg|afgelever)|niedostarcz|nie (?:został|można) |не\s?(?:доставлен|удалось)|недоставлен|(?:配信|配達|配送|送信)(?:不能|不可|失敗|エラー|でき|遅延)|メール.{0,6}エラー|退信|無法傳遞|未傳遞|(?:投递|发送|傳送|寄送)失[败敗]|无法投递|반송|não (?:entreg|pôde|foi)|devolvid|teslim edilemedi|nedoruč(?:en|iteln)|nebyl\w? doruč|bezorging.{0,12}mislukt|mislukt|δεν παραδόθηκε|leveransfel|leveringsfeil|mail .{0,40}\breturned\b|could not be accepted|kunde inte levereras|kunne ikke leveres|toimitus epäonnistui|kézbesíthetetlen|sikertelen kézbesítés|kézbesítési hiba|ウイルスを?(?:検出|検知|発見)|zustellung verzögert|(?:remise|livraison) (?:est )?retardée|entrega (?:retrasada|atrasada|demorada)|consegna ritardata|bezorging vertraagd|доставка задерж|配[信送](?:の)?遅延|投递延迟|전송 지연|forsinket (?:post|e-?post|mail|besked|melding|levering)|(?:försenad|fördröjd) (?:e-?post|leverans)|opóźnion\w+ (?:wiadomoś|dostarcz)|address(?:es)? (?:is |are )?(?:no longer valid|not valid)",
 )
 _SUBJECT = Words(
@@ -164,7 +164,10 @@ def _is_else(message: Message, own: str, subject: str, mailer: bool) -> bool:
     """Whether a mail is of another kind, whatever it says: a summary, a notice to a mailbox's owner, of a tracker, a desk, a calendar, a list, a person."""
     top = message.top
     returned = any(p.inside for p in message.parts)
-    if not returned and ((_SUMMARY.search(subject) and not _TITLE.match(subject)) or len({m[0] for m in _OWNER.finditer(own[:4000])}) > 1):
+    # "Digest of the choir: message delayed": of one message, and its subject
+    titled = _TITLE.match(subject) or (is_null(message) and _TITLE.search(subject) and _strangers(top, address.addresses(own[:4000], 10)))
+    summary = _SUMMARY.search(subject) and not titled
+    if not returned and (summary or len({m[0] for m in _OWNER.finditer(own[:4000])}) > 1):
         return True
     if top.headers.any(TRACKERS) or (top.headers.any(DESKS) and not (mailer and _TITLE.match(subject))) or CALENDAR.match(subject):
         return True
@@ -234,10 +237,12 @@ def is_from_a_mailer(message: Message) -> bool:
 
 
 def lists_whom_it_missed(message: Message) -> bool:
-    """Whether a mail in nobody's name has a heading, and below it those whom it could not reach."""
-    own = text_of(message)[:4000] if is_null(message) else ""
-    if "@" not in own or SUBJECT.search(message.top.header("subject")) or not (_CLEAR.search(own) or _STOPPED.search(own)):
+    """Whether a mail in nobody's name has a heading, and below it those whom it could not reach, or is called a failure and names somebody."""
+    own, subject = text_of(message)[:4000] if is_null(message) else "", message.top.header("subject")
+    if "@" not in f"{subject}{own}" or SUBJECT.search(subject) or not (_CLEAR.search(own) or _STOPPED.search(own)):
         return False
+    if _TITLE.match(subject) and _strangers(message.top, address.addresses(f"{subject}\n{own}", 10)):
+        return True
     yours = YOURS.search(own)
     return bool(HEADING.search(own)) or (yours is not None and _strangers(message.top, [own[slice(*yours.span(1))].strip(".")]))
 

@@ -45,7 +45,7 @@ _WITH_REASON = re.compile(
 _WORDS = re.compile(r"[^\W\d_]+")
 _LABEL = re.compile(
     r"^[ \t*|-]{0,8}(?:sent <<< )?(?:rcpt[- ]to|recipient(?:\(s\)|s)?(?: address)?|final[- ]recipient|original[- ]recipient|failed (?:recipient|address)\w*|bad address|invalid (?:recipient|address|user)|intended recipient\w*|addressee|old(?: e-?mail)?(?: address)?|envelope-to|"
-    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataires?|destinatarios?|ontvanger|получатель|宛先|受信者|受取人|旧(?:メール)?アドレス|收件人|收件者|받는 ?사람|수신자)\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
+    r"(?:e-?mail )?address(?:es|\(es\))?|(?:destination |recipient )?mailbox(?:es|\(es\))?|user|adresát|příjemce|odbiorca|adresat|alıcı|mottagare|modtager|címzett|empf[aä]e?nger|destinataires?|destinatarios?|ontvanger|получатель|宛先|受信者|受取人|旧(?:メール)?アドレス|收件人|收件者|받는 ?사람|수신자)(?:[ ]?/[ ]?\w{2,14})?\s*[:=：][ \t]*(?:\S{0,12}[;:][ \t]?)?[<\"'\[]?([^\s<>@\"'\[（）：，、。]{1,64}@[^\s<>,;\"'\]（）：，、。]{3,255})",
     re.I | re.M,
 )
 _TOLD = re.compile(
@@ -54,7 +54,7 @@ _TOLD = re.compile(
 )
 _BROKEN = re.compile(r"\n\s*[:=：]")  # a label's colon on a line of its own
 _HEAD = re.compile(
-    r"^[ \t*>|•·-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?i:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ \t]on[ \t](?:\w{3}, )?\d)",
+    r"^[ \t*>|•·-]{0,8}(?:\d{1,3}[.)][ \t]{1,2})?(?:(?i:user|recipient|mailbox|account|address)[ \t]{1,3})?(?:rfc822;[ \t]*)?[<\[(\"']{0,2}([^\s<>@\"'()\[\]:;,]{1,64}@(?>[\w-]{1,63}(?:\.[\w-]{1,63}){0,10}))[>\])\"']{0,2}(?:[ \t]*(?:[.:,;(\[–-]|$)|[ ]{0,8}\t|[ ]{2,40}(?=\S)|[ \t]on[ \t](?:\w{3}, )?\d)",
     re.M,
 )
 _CELLS = re.compile(r"^[ ]{0,8}([^\s<>@\"'()\[\]:;,]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,10})[ ]{0,8}\t(?=[^\n]*\S)", re.M)

@@ -135,3 +135,31 @@ def test_it_is_the_sender_who_does_not_exist_when_the_words_name_him() -> None:
     )  # fmt: skip
     report = parse_message(letter.raw)
     assert classify(report.outcomes[0], report).reason == "sender-rejected"
+
+
+NOBODY = "Return-Path: <>\nFrom: {sender}\nTo: news@shop.example\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "text", "expected"),
+    [
+        (
+            "hjelp@far.example", "Post kom ikke fram",
+            "Posten din kom ikke fram til:\n\n    otto@far.example      ukjent bruker\n    jo@far.example        postboksen er full\n",
+            ["otto@far.example", "jo@far.example"],
+        ),
+        (
+            "postmaster@far.example", "Systems bounce", "Your mail was not delivered.\n\n收件人/To:  otto@far.example; jo@far.example\n原因/Reason: spam\n",
+            ["otto@far.example", "jo@far.example"],
+        ),
+        (
+            "Stadt Fern <posta@far.example>", "Messaggio respinto",
+            "Il messaggio per otto@far.example è stato respinto. La risoluzione inversa è assente.\n", ["otto@far.example"],
+        ),
+        ("mailer@far.example", "Chess digest: message delayed", "It is still in our queue.\n\n  for : otto@far.example\n", ["otto@far.example"]),
+    ],
+)  # fmt: skip
+def test_nobody_s_mail_that_is_called_a_failure_names_whom_it_missed(sender: str, subject: str, text: str, expected: list[str]) -> None:
+    report = parse_message(NOBODY.format(sender=sender, subject=subject, text=text).encode())
+    assert [o.recipient for o in report.outcomes] == expected
+    assert {o.kind for o in report.outcomes} <= {Kind.BOUNCED, Kind.DELAYED}
