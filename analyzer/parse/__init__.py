@@ -114,7 +114,8 @@ def _delivery_status(message: Message) -> Report | None:
     ours = message.top.header("to").lower()
     if not _names_one(found, ours) and (told_in_prose := prose.parse(message)) and _names_one(told_in_prose.outcomes, ours):
         return told_in_prose  # the fields are damaged, or name the sender himself
-    if (len(found) == 1 or not any(o.reply_code for o in found)) and autoreply.is_challenge(letter.own):
+    asks = (len(found) == 1 and autoreply.may_challenge(letter.own)) or not any(o.reply_code for o in found)
+    if asks and autoreply.is_challenge(letter.own):
         found = [Outcome(Kind.AUTOREPLIED, o.recipient, reply_type="challenge") for o in found]  # in the form of a report
     return Report(
         found[0].kind,

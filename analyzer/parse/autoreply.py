@@ -72,6 +72,7 @@ _UNSUBSCRIBE = Words(
 _AGAIN = re.compile(r"(?<=[\s\]])(?:re|aw|sv|fwd?|wg)\s*:", re.I)
 _LEAVING = re.compile(r"^leave[-+.]|[-+]leave(?:[-+.]|$)|unsub|kaijo|taikai|abmeld|d[ée]sinscri|desabo|opt-?out|afmeld|wypis", re.I)
 """An address for unsubscriptions."""
+_CHALLENGES = ("confirm", "verify", "approve", "whitelist", "waitlist", "unknown sender", "unverified", "challenge", "authenticate yourself")
 _SHORT = 400  # characters of a text that says no more than that somebody is away
 _BRIEF = 1200  # of one that says that an address is no longer read
 _MOST = 4000  # characters of a text that are looked at
@@ -249,6 +250,12 @@ def reply_type(subject: str, text: str) -> str:
             if pattern.search(source):
                 return name
     return "inbox-retired" if UNREAD.search(text) else "vacation" if said and said.group("away") else "other"
+
+
+def may_challenge(text: str) -> bool:
+    """Whether `is_challenge` is worth asking of a text that prints a reply, too: few such are challenges, and the question reads the whole text."""
+    low = text.lower()
+    return any(word in low for word in _CHALLENGES)
 
 
 def is_challenge(text: str) -> bool:
