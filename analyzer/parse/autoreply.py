@@ -72,7 +72,10 @@ _UNSUBSCRIBE = Words(
 _AGAIN = re.compile(r"(?<=[\s\]])(?:re|aw|sv|fwd?|wg)\s*:", re.I)
 _LEAVING = re.compile(r"^leave[-+.]|[-+]leave(?:[-+.]|$)|unsub|kaijo|taikai|abmeld|d[ée]sinscri|desabo|opt-?out|afmeld|wypis", re.I)
 """An address for unsubscriptions."""
-_CHALLENGES = ("confirm", "verify", "approve", "whitelist", "waitlist", "unknown sender", "unverified", "challenge", "authenticate yourself")
+_CHALLENGES = (
+    "confirm", "verify", "approve", "whitelist", "waitlist", "unknown sender", "unverified", "challenge", "authenticate yourself",
+)  # fmt: skip
+"""One of these stands in every text that asks for proof."""
 _SHORT = 400  # characters of a text that says no more than that somebody is away
 _BRIEF = 1200  # of one that says that an address is no longer read
 _MOST = 4000  # characters of a text that are looked at
@@ -118,9 +121,8 @@ def _is_answer(message: Message, subject: str) -> bool:
     if _FORWARD.match(subject) and not (generated or _is_null(top)):
         return False
     said = None if tracked else SUBJECT.search(subject)
-    begins = (
-        said is not None and bool(said["certain"]) and said.start("certain") < 2
-    )  # nobody's program, be it one for people, writes so of itself
+    # nobody writes so himself, in whatever program
+    begins = said is not None and bool(said["certain"]) and said.start("certain") < 2
     if not generated and not begins and PERSONS.search(f"{top.header('x-mailer')} {top.header('user-agent')}"):
         return False
     if not tracked and (generated or precedence in {"bulk", "junk"}) and top.headers.any(("in-reply-to", "references")):
