@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +13,19 @@ if TYPE_CHECKING:  # whoever works alone does without
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def fresh_pool(processes: int) -> Executor:
+    """Processes begun afresh: one forked from among threads (Arrow's, collectors') may inherit a lock that nobody will open, and hang."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_leave_at_once)
+
+
+def _leave_at_once() -> None:
+    """Has this process end as a forked one does: taken apart, some libraries complain of themselves on the terminal."""
+    atexit.register(os._exit, 0)
 
 
 def ordered(pool: Executor | None, work: Callable[[T], R], items: Iterable[T], ahead: int = 8) -> Iterator[R]:

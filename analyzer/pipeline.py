@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,7 @@ from analyzer.classify import classify
 from analyzer.classify.rules import RulesError
 from analyzer.lake import capture_table, event_table
 from analyzer.model import FAILURES, ROWS, Capture, Event, KeepFailed, Kind, Report, StoreError, Verdict
+from analyzer.parallel import fresh_pool
 from analyzer.parse import parse
 from analyzer.record import record
 from analyzer.signed import attributed
@@ -69,7 +70,7 @@ def flush(store: Store, progress: Callable[[int, int], None] | None = None, proc
     """
     waiting = store.inbox.waiting()
     total = Flushed()
-    pool = ProcessPoolExecutor(processes) if processes > 1 and waiting > PARALLEL_FROM else None
+    pool = fresh_pool(processes) if processes > 1 and waiting > PARALLEL_FROM else None
     try:
         while (part := _flush_batch(store, pool)) is not None:
             total += part

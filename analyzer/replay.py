@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import partial
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from analyzer.lake import EVENT_SCHEMA
 from analyzer.model import Capture, Event, StoreError
-from analyzer.parallel import ordered
+from analyzer.parallel import fresh_pool, ordered
 from analyzer.pipeline import PART, read_captures
 from analyzer.store import Store
 
@@ -45,7 +46,7 @@ def replay(store: Store, dry_run: bool = False, progress: Callable[[int, int], N
     comes back so. Raises StoreError, RulesError.
     """
     days = store.lake.days("captures")
-    pool = ProcessPoolExecutor(processes) if processes > 1 else None
+    pool = fresh_pool(processes) if processes > 1 else None
     try:
         for done, day in enumerate(days, 1):
             yield from _replay_day(store, day, dry_run, pool)
@@ -75,6 +76,9 @@ def _replay_day(store: Store, day: date, dry_run: bool, pool: Executor | None) -
 def _judged_anew(store: Store, parts: Iterator[list[Capture]], dry_run: bool, pool: Executor | None) -> pa.Table:
     """The events of captures by today's rules, in the order of their ids."""
     tables = [EVENT_SCHEMA.empty_table()]
+    first = list(islice(parts, 2))
+    pool = pool if len(first) > 1 else None  # for a single part, starting processes takes longer than reading
+    parts = chain(first, parts)
     for table, addresses in ordered(pool, partial(read_captures, key=store.key), parts):
         tables.append(table)
         if not dry_run:

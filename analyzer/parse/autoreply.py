@@ -75,7 +75,7 @@ _LEAVING = re.compile(r"^leave[-+.]|[-+]leave(?:[-+.]|$)|unsub|kaijo|taikai|abme
 _CHALLENGES = (
     "confirm", "verify", "approve", "whitelist", "waitlist", "unknown sender", "unverified", "challenge", "authenticate yourself",
 )  # fmt: skip
-"""One of these stands in every text that asks for proof."""
+"""What a text says that asks for proof and prints a reply as well: those that were met were in English."""
 _SHORT = 400  # characters of a text that says no more than that somebody is away
 _BRIEF = 1200  # of one that says that an address is no longer read
 _MOST = 4000  # characters of a text that are looked at

@@ -12,6 +12,7 @@ import pytest
 
 from analyzer.lake import Lake
 from analyzer.model import StoreError
+from analyzer.pipeline import PARALLEL_FROM, PART
 from analyzer.store import Store
 from tests.analyzer.cli.conftest import Cli, bounce
 
@@ -116,6 +117,21 @@ def test_replay_after_one_rule_changed_prints_exactly_the_events_that_changed(cl
     assert [e for e in after if e["event_id"] != mine["event_id"]] == [e for e in before if e["event_id"] != mine["event_id"]]
     assert [e["reason"] for e in after if e["event_id"] == mine["event_id"]] == ["greylisted"]
     assert cli("replay").out == "0 events changed.\n"
+
+
+def test_many_captures_are_filed_and_replayed_by_several_processes_with_the_user_s_rules(cli: Cli, config: Write, tmp_path: Path) -> None:
+    config('rules = "my-rules"\n' + SOURCE)
+    (tmp_path / "my-rules").mkdir()
+    rule = tmp_path / "my-rules" / "ours.toml"
+    rule.write_text(RULE % "system-error")
+    many = 210
+    assert many > PARALLEL_FROM > PART
+    deliver(tmp_path, *(bounce(n, b"550 5.0.0 sorry, the relay is asleep", b"5.0.0") for n in range(many)))
+    assert f"{many} captures filed as {many} events" in cli("collect", "--quiet").out
+    assert {e["reason"] for e in events(tmp_path)} == {"system-error"}
+    rule.write_text(RULE % "greylisted")
+    assert cli("replay").out.endswith(f"{many} events changed.\n")
+    assert {e["reason"] for e in events(tmp_path)} == {"greylisted"}
 
 
 def test_events_that_were_lost_are_made_anew_from_the_captures(cli: Cli, config: Write, tmp_path: Path) -> None:
