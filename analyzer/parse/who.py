@@ -207,12 +207,8 @@ def _listed(own: str) -> list[str]:
         else:
             armed = 0 if _RULE_OFF.match(line) else max(0, armed - 1)
     for m in _labelled(own):
-        end = own.find("\n", m.end()) if m.string is own else len(m.string)
-        more = (
-            address.addresses(m.string[m.end() : end if end >= 0 else len(m.string)], 50)
-            if m.string[m.end() : m.end() + 2].strip(" ")[:1] in {",", ";"}
-            else []
-        )
+        rest = m.string[m.end() :].partition("\n")[0]
+        more = address.addresses(rest, 50) if rest[:2].strip(" ")[:1] in {",", ";"} else []
         found += [m.group(1).strip(".>\"'"), *more]
     found += [m.group(1).strip(".") for m in _TOLD.finditer(own)]
     return _once(found)
